@@ -1,0 +1,76 @@
+"""What workers tell the control plane: an exposure a request, and the counters' deltas.
+
+Encoded with msgpack as arrays, so that a record is small and a reader needs no field names. Appending a
+field with a default keeps older readers working.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Exposure(msgspec.Struct, array_like=True, gc=False):
+    """The record of one routed request, written once, at its end.
+
+    Times are seconds, cost is USD (negative: unpriced), `status` one of `ok client_error upstream_error
+    timeout cancelled shed`.
+    """
+
+    nonce: bytes
+    time: float
+    application: str
+    route: str
+    segment: str
+    variant: str
+    served: str
+    reason: str
+    epoch: int
+    period: int
+    reference: int
+    compared: str
+    stratum: str
+    unit: int
+    status: str
+    duration: float
+    first_token: float
+    attempts: int
+    input: int
+    cached_input: int
+    output: int
+    reasoning: int
+    cost: float
+    items: int
+    wants_outcome: bool
+
+
+class Histogram(msgspec.Struct, array_like=True, gc=False):
+    """A histogram's delta: one count a bucket (the last is +Inf), and the sum of the values."""
+
+    counts: list[int]
+    sum: float
+
+
+class Deltas(msgspec.Struct, array_like=True, gc=False):
+    """What a worker counted since its last message.
+
+    Each mapping goes from a tuple of label values, in the order of the metric's labels, to a number.
+    `gauges` are current values, not deltas.
+    """
+
+    worker: int
+    counters: dict[str, dict[tuple[str, ...], float]]
+    histograms: dict[str, dict[tuple[str, ...], Histogram]]
+    gauges: dict[str, float]
+
+
+class Batch(msgspec.Struct, array_like=True, gc=False):
+    """One message: deltas, and the exposures that somebody needs one by one."""
+
+    deltas: Deltas
+    exposures: list[Exposure]
+    dropped: int = 0
+    """Messages that found the channel full since the last one that did not."""
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Batch).decode

@@ -1,0 +1,70 @@
+"""The one contract every provider keeps: a call in, an answer or a failure out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from routing.fallback import Result
+from routing.snapshot import Timeouts
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class UpstreamFailure(Exception):
+    """An attempt that gave no complete answer; `result` is its reason, also a metric label."""
+
+    def __init__(self, result: Result, detail: str = "") -> None:
+        super().__init__(f"{result.value}: {detail}" if detail else result.value)
+        self.result = result
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to an upstream.
+
+    `path` is relative to the upstream's base URL (`/chat/completions`); `headers` are the client's
+    forwarded ones, without credentials, which the provider adds. `deadline` is on the event loop's clock,
+    in seconds.
+    """
+
+    path: str
+    headers: Headers
+    body: bytes
+    stream: bool
+    timeouts: Timeouts
+    deadline: float
+
+
+class Answer(Protocol):
+    """An upstream's answer: its head, then its body.
+
+    For a call that is not a stream `send` returns when the body is whole, and `read` gives it at once.
+    """
+
+    status: int
+    headers: Headers
+
+    async def read(self) -> bytes:
+        """The next bytes of the body; empty once it has ended completely.
+
+        Raises UpstreamFailure when the body breaks off or stalls.
+        """
+        ...
+
+    def close(self) -> None:
+        """Abandons the answer: the upstream call is closed at once if it has not ended."""
+        ...
+
+
+class Provider(Protocol):
+    """The adapter of one upstream in one worker."""
+
+    async def send(self, call: Call) -> Answer:
+        """Makes one attempt. Raises UpstreamFailure when there is no answer to speak of."""
+        ...
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        ...

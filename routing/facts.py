@@ -1,0 +1,26 @@
+"""Facts: all that routing may know of a request, as pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from routing.snapshot import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a request says of itself.
+
+    `endpoint` is `chat`, `completions`, `embeddings` or `responses`. `headers` maps lower-case names to raw
+    bytes; `body` is the parsed JSON object. `nonce` is the request id's own random bytes: the draw for
+    whatever has no sticky key.
+    """
+
+    endpoint: str
+    model: str
+    key: Key
+    headers: Mapping[bytes, bytes]
+    body: Mapping[str, Any]
+    nonce: bytes

@@ -1,0 +1,81 @@
+"""What an attempt's result means for the next one: the failure table.
+
+    result        same-variant retry   next variant   breaker
+    ──────────────────────────────────────────────────────────
+    refused       yes                  yes            yes       nothing was sent
+    ambiguous     if allowed           if allowed     yes       sent, no answer
+    timeout       no                   yes            yes
+    server_error  yes                  yes            yes       5xx, or 200 whose first event is an error
+    rate_limited  if soon              yes            no        429
+    denied        no                   yes            yes       401, 403, 404
+    rejected      no                   no             no        400, 413, 422 and other 4xx
+    broken        no                   no             yes       after commit
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Result(Enum):
+    """How an attempt ended: a closed set, also the label `result` of the attempt series."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    AMBIGUOUS = "ambiguous"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    BROKEN = "broken"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What may follow a result."""
+
+    retry: bool
+    fallback: bool
+    breaker: bool
+
+
+CONSEQUENCES = {
+    Result.OK: Consequence(retry=False, fallback=False, breaker=False),
+    Result.REFUSED: Consequence(retry=True, fallback=True, breaker=True),
+    Result.AMBIGUOUS: Consequence(retry=False, fallback=False, breaker=True),
+    Result.TIMEOUT: Consequence(retry=False, fallback=True, breaker=True),
+    Result.SERVER_ERROR: Consequence(retry=True, fallback=True, breaker=True),
+    Result.RATE_LIMITED: Consequence(retry=False, fallback=True, breaker=False),
+    Result.DENIED: Consequence(retry=False, fallback=True, breaker=True),
+    Result.REJECTED: Consequence(retry=False, fallback=False, breaker=False),
+    Result.BROKEN: Consequence(retry=False, fallback=False, breaker=True),
+    Result.CANCELLED: Consequence(retry=False, fallback=False, breaker=False),
+}
+
+SOON = 1.0
+"""Seconds of `retry-after` up to which a 429 is worth a retry of the same variant."""
+
+
+def after(result: Result, *, ambiguous: bool, retry_after: float | None = None) -> Consequence:
+    """What may follow `result`; `ambiguous` is the route's `retry_ambiguous`, `retry_after` in seconds."""
+    if result is Result.AMBIGUOUS and ambiguous:
+        return Consequence(retry=True, fallback=True, breaker=True)
+    if result is Result.RATE_LIMITED and retry_after is not None and retry_after <= SOON:
+        return Consequence(retry=True, fallback=True, breaker=False)
+    return CONSEQUENCES[result]
+
+
+def of_status(status: int) -> Result:
+    """The result that an HTTP status stands for."""
+    if status < 400:
+        return Result.OK
+    if status >= 500:
+        return Result.SERVER_ERROR
+    if status == 429:
+        return Result.RATE_LIMITED
+    if status in (401, 403, 404):
+        return Result.DENIED
+    return Result.REJECTED

@@ -1,0 +1,235 @@
+"""The snapshot: the immutable compiled routing table that workers serve.
+
+Plain frozen data and nothing else, so that a worker can hold it without the configuration's libraries,
+and so that one process can hand it to another. `routing.compile` makes it from a validated configuration;
+`routing.decide` reads it.
+
+    Snapshot ── routes ──▶ Route ── segments ──▶ Segment ── assignment ──▶ Fixed | Weights | Rollout | Cascade
+            │                   └── variants ──▶ Variant ── upstream (a name) ─┐
+            ├── upstreams ───────────────────────────────────────────────────▶ Upstream
+            └── keys ──▶ Key
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+BASIS_POINTS = 10_000
+"""A whole, in basis points: weights have a resolution of 0.01 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a variant's upstream charges: USD a token (not a million), and USD a request."""
+
+    input: float = 0.0
+    cached_input: float = 0.0
+    output: float = 0.0
+    request: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a variant does to the system prompt: `mode` is `replace` or `prepend`."""
+
+    mode: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One choice in a route, ready to shape a request body.
+
+    `label` is `upstream/model` for a variant reached directly; `hash` is the 32-bit hash of its name that
+    the request id carries. `price` is None when nothing is known: unpriced, never free.
+    """
+
+    name: str
+    hash: int
+    upstream: str
+    model: str
+    price: Price | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    override: Mapping[str, Any] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    rename: tuple[tuple[str, str], ...] = ()
+    system: System | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One clause of a `when`.
+
+    `subject` is `difficulty`, `gain`, `tokens`, `language`, `has`, `metadata`, `header`, `application` or
+    `percent`; `name` is the metadata field or the lower-case header name, else empty; `operator` is one of
+    `eq ne in gt gte lt lte exists` (`percent` uses `lt` on a bucket in basis points).
+    """
+
+    subject: str
+    name: str
+    operator: str
+    value: Any
+    salt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Every request of the segment gets one variant (reason `variant`)."""
+
+    variant: Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Sticky static weights: `bounds` holds (upper bucket bound, variant), rising to exactly 10,000."""
+
+    bounds: tuple[tuple[int, Variant], ...]
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A segment's traffic between a baseline and a candidate.
+
+    Buckets `[0, weight)` get the candidate; buckets `low <= b < high`, the gap between the epoch's earlier
+    weights in which the newest weight lies, are compared. `low == high`: nobody is.
+    """
+
+    baseline: Variant
+    candidate: Variant
+    weight: int
+    salt: bytes
+    epoch: int = 1
+    period: int = 1
+    reference: int = 0
+    low: int = 0
+    high: int = BASIS_POINTS
+    rolled_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """Ask `first`, validate, then perhaps `then`."""
+
+    first: Variant
+    then: Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An ordered slice of a route's traffic. `conditions` must all hold; empty: every request."""
+
+    name: str
+    hash: int
+    conditions: tuple[Condition, ...]
+    assignment: Fixed | Weights | Rollout | Cascade
+    sample: int = BASIS_POINTS
+    """The share of requests, in basis points, whose outcome is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difficulty:
+    """A route's difficulty scale and where an explicit rating is read from.
+
+    `scale` is `codeforces`, `baekjoon`, `label` or `range`; `minimum` and `maximum` bound valid scores;
+    `sources` holds (`header`, "") or (`metadata`, field) in order of preference; `strata` are rising
+    bounds between bands.
+    """
+
+    scale: str = "codeforces"
+    minimum: float = 800.0
+    maximum: float = 3500.0
+    sources: tuple[tuple[str, str], ...] = (("header", ""),)
+    default: float | None = None
+    strata: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `first_token` and `idle` concern streams; `total` is the whole request, fallbacks included."""
+
+    connect: float = 5.0
+    first_token: float = 60.0
+    idle: float = 60.0
+    total: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The public model name that clients send, and how it resolves."""
+
+    name: str
+    hash: int
+    names: tuple[str, ...]
+    variants: Mapping[str, Variant]
+    segments: tuple[Segment, ...]
+    fallbacks: tuple[Variant, ...] = ()
+    sticky: tuple[str, ...] = ()
+    """Sources in order: `header`, `metadata.FIELD`, `safety_identifier`, `user`, `conversation`."""
+    difficulty: Difficulty = Difficulty()
+    timeouts: Timeouts = Timeouts()
+    retries: int = 1
+    retry_ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A configured endpoint plus its credential, as its provider needs it."""
+
+    name: str
+    provider: str
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    ca_file: str = ""
+    ask_usage: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What only one provider understands: the simulated one's latency, pass rates and the like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key of an application, found by the SHA-256 digest of its text."""
+
+    name: str
+    application: str
+    application_hash: int
+    scopes: frozenset[str]
+    routes: frozenset[str] | None = None
+    """Names of the routes that the key may use; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Guards of the data port, per worker: bytes, seconds, counts."""
+
+    body: int = 20 * 1024 * 1024
+    headers: int = 32 * 1024
+    header_time: float = 10.0
+    body_idle: float = 10.0
+    connections: int = 4096
+    concurrency: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a worker needs to serve; `revision` only grows."""
+
+    revision: int
+    routes: Mapping[str, Route]
+    names: Mapping[str, Route]
+    """Every public model name, route names included, to its route."""
+    upstreams: Mapping[str, Upstream]
+    keys: Mapping[bytes, Key]
+    """SHA-256 digest of a key's text → key. Empty: only loopback is served, every scope."""
+    signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """32-byte keys of the request id: the first seals, all open."""
+    unit_key: bytes = field(default=b"", repr=False)
+    """The deployment secret that keys unit hashes."""
+    limits: Limits = Limits()
+    response_headers: str = "full"
+    lame_duck: float = 5.0
+    drain: float = 30.0
