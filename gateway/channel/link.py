@@ -108,7 +108,7 @@ class Link:
                     break
                 except (BlockingIOError, InterruptedError):
                     room = loop.create_future()
-                    loop.add_writer(self._end, lambda f=room: f.done() or f.set_result(None))
+                    loop.add_writer(self._end, _arrived, room)
                     try:
                         await room
                     finally:
@@ -132,3 +132,8 @@ def _packets(kind: Kind, message: bytes) -> list[bytes]:
         + message[start : start + PACKET]
         for start in starts
     ]
+
+
+def _arrived(room: asyncio.Future[None]) -> None:
+    if not room.done():
+        room.set_result(None)
