@@ -25,8 +25,8 @@ class Call:
     """One request to an upstream.
 
     `path` is relative to the upstream's base URL (`/chat/completions`); `headers` are the client's
-    forwarded ones, without credentials, which the provider adds. `deadline` is on the event loop's clock,
-    in seconds.
+    forwarded ones, without credentials, which the provider adds. `deadline` is on the monotonic clock, in
+    seconds.
     """
 
     path: str
@@ -51,6 +51,10 @@ class Answer(Protocol):
 
         Raises UpstreamFailure when the body breaks off or stalls.
         """
+        ...
+
+    def leave(self) -> None:
+        """Nothing more of the answer is wanted, and it is about to end by itself."""
         ...
 
     def close(self) -> None:

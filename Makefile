@@ -1,0 +1,111 @@
+# Everything a person or the CI runs. Only Python 3.11 or newer, make and PyPI are needed; `conformance` adds
+# apt and npm packages by itself, `bench` says what it misses. Environments are made from hashed locks.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+candidates := python3.11 python3 python3.12 python3.13
+recent := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(candidates); do "$$p" -c '$(recent)' 2>/dev/null && { echo "$$p"; break; }; done)
+
+bin := .venv/bin
+pip := -m pip --disable-pip-version-check --no-input install -qq
+# `make run ARGS="--scenario bad"`, `make test ARGS="-k stream"`
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/.run ## the demo: gateway, simulated upstreams and a simulated application; no keys, no network
+	@exec $(bin)/headgate demo $(ARGS)
+
+.PHONY: test
+test: .venv/.dev ## unit and integration tests, with coverage; no apt or npm package
+ifeq ($(ARGS),)
+	@rm -f .coverage .coverage.*
+	@$(bin)/coverage run -m pytest
+	@$(bin)/coverage combine --quiet
+	@echo "headgate: coverage of routing/, which must be whole"
+	@$(bin)/coverage report --include='routing/*' --fail-under=100
+	@echo "headgate: coverage of config/ and gateway/"
+	@$(bin)/coverage report --omit='routing/*' --fail-under=90
+else
+	@$(bin)/python -m pytest $(ARGS)
+endif
+
+.PHONY: check
+check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, locks
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+	@.tools/hadolint/bin/hadolint Dockerfile
+	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
+
+.PHONY: conformance
+conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done ## real clients (openai for Python and Node, langchain) and promtool against a real gateway
+	@tests/conformance/install
+	@$(bin)/python -m pytest tests/conformance $(ARGS)
+
+.PHONY: bench
+bench: .venv/.dev ## speed, side by side with nginx on this machine
+	@$(bin)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requirements
+	@.tools/uv/bin/uv lock
+	@for set in "run --group build" "dev --group dev" "image --extra litellm --group build"; do \
+		read -r name options <<< "$$set"; \
+		.tools/uv/bin/uv export -q --frozen --no-emit-project --no-annotate --no-header --no-default-groups \
+			$$options --output-file "requirements/$$name.txt"; \
+	done
+
+.PHONY: prices
+prices: .venv/.dev ## make the price table anew from the pinned litellm wheel
+	@$(bin)/python -m config.make_prices
+
+.PHONY: image
+image: ## build the container image (needs a Docker engine)
+	@command -v docker > /dev/null || { echo "headgate: docker is not installed; the image needs it" >&2; exit 1; }
+	@docker build --tag headgate $(ARGS) .
+
+.PHONY: clean
+clean: ## remove caches, reports and tools; .venv stays
+	@rm -rf .coverage .coverage.* htmlcov dist .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/bench/build
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/.made:
+	@[ -n "$(PYTHON)" ] || { \
+		echo "headgate: Python 3.11 or newer is needed and none of '$(candidates)' is one." >&2; \
+		echo "headgate: install it (Debian: apt-get install python3 python3-venv), or name one: make PYTHON=/path/to/python" >&2; \
+		exit 1; }
+	@"$(PYTHON)" -c '$(recent)' || { \
+		echo "headgate: Python 3.11 or newer is needed; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo "headgate: $(PYTHON) lacks venv or ensurepip; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "headgate: making .venv with $(PYTHON)"
+	@"$(PYTHON)" -m venv .venv
+	@touch $@
+
+.venv/.run: requirements/run.txt pyproject.toml | .venv/.made
+	@echo "headgate: installing what it runs on into .venv (once, about half a minute)"
+	@$(bin)/python $(pip) --require-hashes -r requirements/run.txt
+	@$(bin)/python $(pip) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The development lock holds the other one, so that one environment serves both.
+.venv/.dev: requirements/dev.txt pyproject.toml | .venv/.made
+	@echo "headgate: installing what its tests need into .venv (once, about a minute)"
+	@$(bin)/python $(pip) --require-hashes -r requirements/dev.txt
+	@$(bin)/python $(pip) --no-deps --no-build-isolation --editable .
+	@touch .venv/.run $@
+
+.tools/%/.done: requirements/%.txt | .venv/.made
+	@echo "headgate: installing $* into .tools"
+	@$(bin)/python -m venv --without-pip .tools/$*
+	@$(bin)/python -m pip --python .tools/$*/bin/python --disable-pip-version-check --no-input \
+		install -qq --require-hashes -r $<
+	@touch $@

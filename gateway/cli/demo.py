@@ -1,0 +1,176 @@
+"""`headgate demo`: the gateway, simulated models and a simulated application, live in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import tempfile
+import time
+from collections.abc import Coroutine
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import click
+import uvloop
+from rich.console import Console
+from rich.live import Live
+
+from gateway.demo.application import Application
+from gateway.demo.board import Board
+from gateway.demo.child import HOST, Child, GatewayFailed, Ports, PortTaken, choose_ports
+from gateway.demo.scenario import BOOK, CANDIDATES, set_up, weights
+from gateway.demo.screen import Place, how_to_call, line, screen, table
+from gateway.providers.simulation_book import load
+
+_REFRESH = 0.25
+_LINE_EVERY = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the demo was asked to run; `requests` and `duration` (seconds) None: until interrupted."""
+
+    scenario: str
+    speed: float
+    requests: int | None
+    duration: float | None
+    as_json: bool
+
+
+@click.command(name="demo")
+@click.option(
+    "--scenario",
+    type=click.Choice(list(CANDIDATES)),
+    default="good",
+    show_default=True,
+    help="How the fine-tuned candidate does against its baseline.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 100),
+    default=1.0,
+    show_default=True,
+    help="Times as many requests a second.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Data port.  [default: 8080, or a free one]")
+@click.option(
+    "--admin-port", type=click.IntRange(1, 65535), help="Admin port.  [default: 8081, or a free one]"
+)
+@click.option("--requests", type=click.IntRange(1), help="End after so many requests.")
+@click.option("--duration", type=click.FloatRange(1), help="End after so many seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print nothing but the closing summary, as JSON.")
+def command(
+    scenario: str,
+    speed: float,
+    port: int | None,
+    admin_port: int | None,
+    requests: int | None,
+    duration: float | None,
+    as_json: bool,
+) -> None:
+    """See Headgate at work: no keys, no network, nothing to configure.
+
+    Starts the gateway with simulated models and an application that sends programming tasks, runs the
+    returned programs on the tasks' samples, and shows split, latency, cost and pass rate per variant.
+    """
+    options = Options(scenario, speed, requests, duration, as_json)
+    try:
+        uvloop.run(_demo(options, choose_ports(port, admin_port)))
+    except (PortTaken, GatewayFailed) as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _demo(options: Options, ports: Ports) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    setup = set_up(options.scenario)
+    note = f"8080 or 8081 is taken: on {ports.data} and {ports.admin} instead" if ports.moved else ""
+    place = Place(options.scenario, ports.data, ports.admin, setup.key, note)
+    with tempfile.TemporaryDirectory(prefix="headgate-demo-") as directory:
+        child = Child(Path(directory), setup.text, ports)
+        try:
+            if await _unless(stop, child.start()):
+                await _drive(options, place, child, stop)
+        finally:
+            await child.stop()
+
+
+async def _drive(options: Options, place: Place, child: Child, stop: asyncio.Event) -> None:
+    """Runs the application until it has done what was asked, is interrupted, or the gateway goes away."""
+    board = Board(weights())
+    application = Application(f"http://{HOST}:{place.port}/v1", place.key, load(BOOK), Random(), board.add)
+    start = time.monotonic()
+    showing = asyncio.create_task(_show(options, place, board, start))
+    if options.duration is not None:
+        asyncio.get_running_loop().call_later(options.duration, stop.set)
+    try:
+        await _unless(stop, _either(application.run(options.speed, options.requests), child.watch()))
+    finally:
+        await application.close()
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+    _summarise(options, place, board, time.monotonic() - start)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Does `work` unless `stop` comes first; whether it was done."""
+    return await _first(asyncio.create_task(work), asyncio.create_task(stop.wait()))
+
+
+async def _either(work: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]) -> None:
+    await _first(asyncio.create_task(work), asyncio.create_task(other))
+
+
+async def _first(work: asyncio.Task[Any], other: asyncio.Task[Any]) -> bool:
+    """Waits for one of two tasks and cancels the other; whether it was `work`. Raises what it raised."""
+    try:
+        await asyncio.wait((work, other), return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, other):
+            if task.done():
+                task.result()
+        return work.done()
+    finally:
+        for task in (work, other):
+            task.cancel()
+        await asyncio.gather(work, other, return_exceptions=True)
+
+
+async def _show(options: Options, place: Place, board: Board, start: float) -> None:
+    console = Console()
+    if options.as_json:
+        return
+    if not console.is_terminal:
+        await _show_lines(console, place, board, start)
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(screen(place, board, time.monotonic() - start), refresh=True)
+            await asyncio.sleep(_REFRESH)
+
+
+async def _show_lines(console: Console, place: Place, board: Board, start: float) -> None:
+    click.echo(f"headgate demo, candidate: {place.scenario}. {place.note}".rstrip())
+    console.print(how_to_call(place), soft_wrap=True)
+    while True:
+        await asyncio.sleep(_LINE_EVERY)
+        click.echo(line(board, time.monotonic() - start))
+
+
+def _summarise(options: Options, place: Place, board: Board, seconds: float) -> None:
+    if options.as_json:
+        summary = {
+            "scenario": options.scenario,
+            "url": f"http://{HOST}:{place.port}/v1",
+            "seconds": round(seconds, 3),
+            "requests": board.requests,
+            "errors": board.errors,
+            "variants": [asdict(row) for row in board.rows()],
+        }
+        click.echo(json.dumps(summary))
+        return
+    click.echo(line(board, seconds).partition("  |  ")[0])
+    Console().print(table(board.rows()))

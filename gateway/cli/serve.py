@@ -1,0 +1,93 @@
+"""`headgate serve`: runs the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from time import time
+
+import click
+
+from config.environment import from_environment
+from config.load import ConfigError, Loaded, load
+from gateway.control.source import Secrets, Source, compile_source, fingerprint
+from gateway.log import configure
+from gateway.supervisor.child import StillBorn
+from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
+from gateway.supervisor.state import Unusable, open_state
+from gateway.supervisor.supervisor import Listeners, Supervisor
+
+DEFAULT_FILE = Path("headgate.yaml")
+MOST_WORKERS = 8
+log = logging.getLogger("headgate.supervisor")
+
+
+def usable_processors() -> int:
+    """How many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@click.command()
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path, dir_okay=False), envvar="HEADGATE_CONFIG",
+    show_envvar=True, help="The configuration.  [default: ./headgate.yaml, else environment variables]",
+)  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where applications reach the gateway.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--admin-host", default="127.0.0.1", show_default=True, help="Where operators reach it.")
+@click.option("--admin-port", default=8081, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=lambda: min(usable_processors(), MOST_WORKERS),
+    show_default=f"one a processor, {MOST_WORKERS} at most", help="Worker processes.",
+)  # fmt: skip
+@click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False), default=Path(".headgate"), show_default=True,
+    envvar="HEADGATE_STATE", show_envvar=True, help="The directory for what outlives the processes.",
+)  # fmt: skip
+def command(
+    path: Path | None, host: str, port: int, admin_host: str, admin_port: int, workers: int, state: Path
+) -> None:
+    """Run the gateway.
+
+    SIGTERM leaves gracefully, SIGHUP reads the configuration again; edits of it are noticed by themselves.
+    """
+    try:
+        source = first_source(path, state)
+        listeners = Listeners(listen(host, port, workers), listen(admin_host, admin_port, 1)[0])
+    except (Unusable, Unavailable) as error:
+        raise click.ClickException(str(error)) from None
+    configure()
+    for warning in source.loaded.warnings:
+        log.warning("%s: %s", warning.path, warning.message)
+    raise_descriptor_limit()
+    try:
+        asyncio.run(Supervisor(listeners, source).run())
+    except StillBorn as error:
+        raise click.ClickException(str(error)) from None
+
+
+def first_source(path: Path | None, state: Path) -> Source:
+    """Loads the configuration and compiles the first snapshot. Raises Unusable, click.ClickException."""
+    if path is None and DEFAULT_FILE.is_file():
+        path = DEFAULT_FILE
+    # Taken before loading, so that an edit made meanwhile is seen as one.
+    before = fingerprint([path] if path else [])
+    loaded = _load(path)
+    prints = fingerprint(loaded.files) | before
+    kept = open_state(state)
+    secrets = Secrets(kept.signing_key, kept.unit_key)
+    return Source(path, loaded, prints, secrets, compile_source(loaded.config, secrets, 1), time())
+
+
+def _load(path: Path | None) -> Loaded:
+    try:
+        return from_environment(os.environ) if path is None else load(path, os.environ)
+    except ConfigError as error:
+        first, count = error.problems[0], len(error.problems)
+        place = "" if path is None else f"{path}:{first.line}: " if first.line else f"{path}: "
+        more = f" (and {count - 1} more; `headgate check {path}` shows all)" if count > 1 else ""
+        raise click.ClickException(f"{place}{first.path}: {first.message}{more}") from None

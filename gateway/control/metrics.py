@@ -1,0 +1,175 @@
+"""Every series that Prometheus sees, in one place.
+
+Workers send what they counted since their last message; it is added up here in plain dictionaries and
+rendered when Prometheus asks. A scrape never touches a worker. There is one registry in one process: none of
+the prometheus client's multi-process mode, in which dead workers keep counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import add
+from time import monotonic, time
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from gateway.channel import series
+from gateway.channel.records import Batch, Histogram
+from gateway.channel.series import Series
+from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
+
+Labels = tuple[str, ...]
+
+SILENCE = 3.0
+"""Seconds after which a worker that says nothing is taken for dead and its gauges go; it speaks every 0.1 s."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """What a worker last said of itself; `heard` on the monotonic clock."""
+
+    heard: float
+    gauges: Mapping[str, float] = field(default_factory=dict)
+
+
+class Metrics(Collector):
+    """Adds up what workers count, and renders it with what the control plane knows itself."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._counters: dict[str, dict[Labels, float]] = {one.name: {} for one in series.COUNTERS}
+        self._histograms: dict[str, dict[Labels, Histogram]] = {one.name: {} for one in series.HISTOGRAMS}
+        self._workers: dict[int, _Worker] = {}
+        self._dropped = 0
+        self._reload_failures = 0
+        self._snapshot: Snapshot | None = None
+        self._since = 0.0
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    # ── what happens ─────────────────────────────────────────────────────────────────────────────────
+
+    def merge(self, batch: Batch) -> None:
+        """A worker's message has come."""
+        deltas = batch.deltas
+        for name, counts in deltas.counters.items():
+            totals = self._counters[name]
+            for labels, count in counts.items():
+                totals[labels] = totals.get(labels, 0.0) + count
+        for name, histograms in deltas.histograms.items():
+            sums = self._histograms[name]
+            for labels, delta in histograms.items():
+                known = sums.get(labels)
+                if known is None:
+                    sums[labels] = delta
+                else:
+                    known.counts = list(map(add, known.counts, delta.counts))
+                    known.sum += delta.sum
+        self._workers[deltas.worker] = _Worker(monotonic(), deltas.gauges)
+        self._dropped += batch.dropped
+
+    def unreadable(self) -> None:
+        """A worker's message could not be read, and is lost."""
+        self._dropped += 1
+
+    def serves(self, snapshot: Snapshot, since: float) -> None:
+        """A snapshot is being served; `since` in seconds on the wall clock."""
+        self._snapshot = snapshot
+        self._since = since
+
+    def reload_failed(self) -> None:
+        """An edit of the configuration was refused."""
+        self._reload_failures += 1
+
+    # ── what is seen ─────────────────────────────────────────────────────────────────────────────────
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """The exposition and its content type, as `accept` asks: Prometheus text or OpenMetrics."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: the registry need not collect to register."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, for the registry."""
+        for counter in series.COUNTERS:
+            yield _counter(counter, self._counters[counter.name])
+        for histogram in series.HISTOGRAMS:
+            yield _histogram(histogram, self._histograms[histogram.name])
+        yield from self._worker_gauges()
+        yield from self._snapshot_gauges()
+        yield CounterMetricFamily(
+            "headgate_config_reload_failures",
+            "Edits of the configuration that were refused.",
+            self._reload_failures,
+        )
+        yield CounterMetricFamily(
+            "headgate_dropped_events", "Messages and records of workers that were lost.", self._dropped
+        )
+        build = GaugeMetricFamily("headgate_build_info", "The running version.", labels=["version"])
+        build.add_metric([self._version], 1)
+        yield build
+
+    def _worker_gauges(self) -> Iterator[Metric]:
+        since = monotonic() - SILENCE
+        alive = {index: worker.gauges for index, worker in self._workers.items() if worker.heard >= since}
+        inflight = sum(gauges.get(series.INFLIGHT, 0.0) for gauges in alive.values())
+        yield GaugeMetricFamily(series.INFLIGHT, "Requests being answered now.", inflight)
+        resident = GaugeMetricFamily(series.RESIDENT, "Memory that a worker holds.", labels=["worker"])
+        for index, gauges in sorted(alive.items()):
+            if series.RESIDENT in gauges:
+                resident.add_metric([str(index)], gauges[series.RESIDENT])
+        yield resident
+        revisions = [gauges[series.REVISION] for gauges in alive.values() if series.REVISION in gauges]
+        if revisions:
+            yield GaugeMetricFamily(
+                series.REVISION, "The revision being served, by the slowest worker.", min(revisions)
+            )
+
+    def _snapshot_gauges(self) -> Iterator[Metric]:
+        if self._snapshot is None:
+            return
+        yield GaugeMetricFamily(
+            "headgate_snapshot_age_seconds",
+            "How long the newest snapshot has been served.",
+            max(time() - self._since, 0.0),
+        )
+        weights = GaugeMetricFamily(
+            "headgate_rollout_weight",
+            "The candidate's share of its segment's traffic, in percent.",
+            labels=["route", "segment"],
+        )
+        for route in self._snapshot.routes.values():
+            for segment in route.segments:
+                if isinstance(segment.assignment, Rollout):
+                    share = segment.assignment.weight / BASIS_POINTS * 100
+                    weights.add_metric([route.name, segment.name], share)
+        yield weights
+
+
+def _counter(one: Series, totals: Mapping[Labels, float]) -> Metric:
+    family = CounterMetricFamily(one.name, one.help, labels=one.labels)
+    for labels, total in totals.items():
+        family.add_metric(labels, total)
+    return family
+
+
+def _histogram(one: Series, sums: Mapping[Labels, Histogram]) -> Metric:
+    family = HistogramMetricFamily(one.name, one.help, labels=one.labels)
+    bounds = [*map(str, one.buckets), "+Inf"]
+    for labels, histogram in sums.items():
+        total = 0
+        buckets = []
+        for bound, count in zip(bounds, histogram.counts, strict=True):
+            total += count
+            buckets.append((bound, total))
+        family.add_metric(labels, buckets, histogram.sum)
+    return family

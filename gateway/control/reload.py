@@ -1,0 +1,98 @@
+"""Hot reload: an edit of the configuration is served within two seconds, or refused with its problems.
+
+Files are compared by content, looked at anew each time: a Kubernetes ConfigMap is updated by swapping a
+symlink, which leaves a watched inode unchanged for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from time import time
+
+from config.load import ConfigError, Loaded, load
+from gateway.control.plane import Plane
+from gateway.control.source import Source, fingerprint
+
+LOOK = 1.0
+"""Seconds between two looks at the files."""
+log = logging.getLogger("headgate.control")
+
+
+class Reloader:
+    """Watches the files that the plane's source was read from."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._asked = asyncio.Event()
+        self._seen: Mapping[Path, bytes] = plane.source.prints
+        self._refused: str | None = None
+
+    def ask(self) -> None:
+        """Reads the configuration again now, changed or not (SIGHUP)."""
+        self._asked.set()
+
+    async def watch(self) -> None:
+        """Looks for ever."""
+        while True:
+            await self._pause()
+            asked = self._asked.is_set()
+            self._asked.clear()
+            path = self._plane.source.path
+            if path is not None:
+                await self._look(path, asked)
+            elif asked:
+                log.info("the configuration comes from environment variables; restart to change it")
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._asked.wait(), LOOK)
+        except TimeoutError:
+            return
+
+    async def _look(self, path: Path, asked: bool) -> None:
+        """One look.
+
+        While an edit is refused every look reads it again: what it misses (an included file, say) may come
+        without another edit. It is reported once.
+        """
+        now = await asyncio.to_thread(fingerprint, self._seen)
+        if now == self._seen and self._refused is None and not asked:
+            return
+        changed = now != self._seen
+        self._seen = now
+        if asked:
+            self._refused = None
+        try:
+            source = await asyncio.to_thread(_succeed, self._plane.source, path, now)
+        except ConfigError as error:
+            self._refuse(error, changed)
+            return
+        self._refused = None
+        self._seen = source.prints
+        await self._plane.adopt(source)
+        log.info("configuration reloaded, serving revision %d", source.snapshot.revision)
+        for warning in source.loaded.warnings:
+            log.warning("%s: %s", warning.path, warning.message)
+
+    def _refuse(self, error: ConfigError, changed: bool) -> None:
+        problems = str(error)
+        if problems == self._refused and not changed:
+            return
+        self._refused = problems
+        self._plane.metrics.reload_failed()
+        revision = self._plane.snapshot.revision
+        for problem in error.problems:
+            where = f"line {problem.line}: " if problem.line else ""
+            log.error("edit refused: %s%s: %s", where, problem.path, problem.message)
+        log.error("the configuration is not valid; revision %d is served on", revision)
+
+
+def _succeed(source: Source, path: Path, before: Mapping[Path, bytes]) -> Source:
+    """Loads and compiles. Raises ConfigError."""
+    loaded: Loaded = load(path, os.environ)
+    prints = fingerprint(loaded.files) | {file: before[file] for file in loaded.files if file in before}
+    return source.succeeded_by(loaded, prints, time())

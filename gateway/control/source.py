@@ -1,0 +1,82 @@
+"""What a control plane starts from, and leaves to its successor: the configuration that is being served.
+
+The supervisor makes the first one; after every reload the control plane hands the supervisor a newer one, so
+that whichever process is started next begins where the others are. Pickled: it only ever travels over
+sockets that the supervisor made itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from config.load import Loaded
+from config.schema import Config
+from routing.compile import compile_snapshot
+from routing.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The deployment's own secrets, 32 bytes each: see `gateway.supervisor.state`."""
+
+    signing_key: bytes = field(repr=False)
+    unit_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The configuration as loaded, the snapshot compiled from it, and since when (seconds, wall clock).
+
+    `path` is None when the configuration came from environment variables: then there is nothing to watch.
+    `prints` are the content hashes of the files it was read from.
+    """
+
+    path: Path | None
+    loaded: Loaded
+    prints: Mapping[Path, bytes]
+    secrets: Secrets = field(repr=False)
+    snapshot: Snapshot
+    since: float
+
+    def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
+        """The source after a good edit: the next revision."""
+        snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1)
+        return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
+
+    def dump(self) -> bytes:
+        """The message of `Kind.SOURCE`."""
+        return pickle.dumps(self, protocol=5)
+
+    @staticmethod
+    def read(message: bytes) -> Source:
+        """The inverse of `dump`."""
+        source = pickle.loads(message)
+        assert isinstance(source, Source)
+        return source
+
+
+def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
+    """The snapshot of a configuration; signing keys that it gives win over the deployment's own."""
+    keys = tuple(
+        hashlib.blake2b(text.encode(), digest_size=32, person=b"headgate-signing").digest()
+        for text in config.server.signing_keys
+    )
+    return compile_snapshot(
+        config, revision=revision, signing_keys=keys or (secrets.signing_key,), unit_key=secrets.unit_key
+    )
+
+
+def fingerprint(files: Iterable[Path]) -> dict[Path, bytes]:
+    """The content hash of each file; empty for one that cannot be read."""
+    return {file: _hash(file) for file in files}
+
+
+def _hash(file: Path) -> bytes:
+    try:
+        return hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
+    except OSError:
+        return b""

@@ -1,0 +1,76 @@
+"""The account of one request: what its journey has come to, from which it is answered and recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.channel.records import Exposure
+from routing.cost import Usage
+from routing.decision import Decision
+from routing.snapshot import Key, Rollout
+
+STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
+
+
+class Account:
+    """Filled along the journey; `started` and `waited` are seconds on the performance counter.
+
+    `status` is one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or
+    the last one tried; `first_token` seconds from the request to a stream's first event out, 0 when none.
+    """
+
+    __slots__ = (
+        "attempts", "cost", "decision", "first_token", "items", "key", "nonce", "request_id", "served",
+        "started", "status", "usage", "waited",
+    )  # fmt: skip
+
+    def __init__(self, nonce: bytes, started: float) -> None:
+        self.nonce = nonce
+        self.started = started
+        self.waited = 0.0
+        self.request_id = ""
+        self.key: Key | None = None
+        self.decision: Decision | None = None
+        self.served = ""
+        self.attempts = 0
+        self.usage: Usage | None = None
+        self.cost: float | None = None
+        self.first_token = 0.0
+        self.items = 1
+        self.status = "client_error"
+
+    def exposure(self, time: float, duration: float) -> Exposure:
+        """The record of a routed request; `time` is the wall clock at its end."""
+        decision, key, usage = self.decision, self.key, self.usage
+        assert decision is not None and key is not None
+        assignment: Any = decision.segment.assignment
+        epoch = period = reference = 0
+        if type(assignment) is Rollout:
+            epoch, period, reference = assignment.epoch, assignment.period, assignment.reference
+        return Exposure(
+            self.nonce,
+            time,
+            key.application,
+            decision.route.name,
+            decision.segment.name,
+            decision.variant.name,
+            self.served,
+            decision.reason,
+            epoch,
+            period,
+            reference,
+            decision.compared,
+            decision.difficulty.stratum,
+            decision.unit,
+            self.status,
+            duration,
+            self.first_token,
+            self.attempts,
+            usage.input if usage else 0,
+            usage.cached_input if usage else 0,
+            usage.output if usage else 0,
+            usage.reasoning if usage else 0,
+            -1.0 if self.cost is None else self.cost,
+            self.items,
+            decision.wants_outcome,
+        )

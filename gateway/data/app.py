@@ -1,0 +1,102 @@
+"""The paths of the data port that are not hot: models, health, and what there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from gateway.data.authenticate import authenticate
+from gateway.data.errors import GatewayError, MethodNotAllowed, NotFound
+from gateway.data.journey import CHAT, Service
+from gateway.data.table import Table
+from routing.request_id import Identity
+from routing.snapshot import Key, Snapshot
+
+Answer = tuple[int, dict[str, object]]
+
+
+def make_application(service: Service) -> Starlette:
+    """The ASGI application of one worker."""
+
+    def live(request: HttpRequest) -> Answer:
+        return 200, {"status": "live"}
+
+    def ready(request: HttpRequest) -> Answer:
+        if service.ready:
+            return 200, {"status": "ready", "revision": service.table.snapshot.revision}
+        return 503, {"status": "not ready"}
+
+    def models(request: HttpRequest) -> Answer:
+        snapshot = service.table.snapshot
+        key = authenticate(snapshot, request.scope["headgate.request"], "chat")
+        return 200, {"object": "list", "data": [_model(name) for name in visible_models(snapshot, key)]}
+
+    def model(request: HttpRequest) -> Answer:
+        snapshot = service.table.snapshot
+        key = authenticate(snapshot, request.scope["headgate.request"], "chat")
+        name = request.path_params["name"]
+        if name not in visible_models(snapshot, key):
+            raise NotFound("There is no such model for this key.", param="model", code="model_not_found")
+        return 200, _model(name)
+
+    def no_method(request: HttpRequest) -> Answer:
+        raise MethodNotAllowed
+
+    endpoints: dict[str, Callable[[HttpRequest], Answer]] = {
+        "/health/live": live,
+        "/health/ready": ready,
+        "/v1/models": models,
+        "/v1/models/{name:path}": model,
+    }
+    paths = [Path(path, _endpoint(service, answer), methods=["GET"]) for path, answer in endpoints.items()]
+    paths.append(
+        Path(CHAT.decode(), _endpoint(service, no_method), methods=["GET", "PUT", "PATCH", "DELETE"])
+    )
+    return Starlette(routes=paths, exception_handlers={HTTPException: _not_there(service)})
+
+
+def visible_models(snapshot: Snapshot, key: Key) -> list[str]:
+    """The model names that a key may use, routes and their further names."""
+    return [name for name, route in snapshot.names.items() if key.routes is None or route.name in key.routes]
+
+
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "headgate"}
+
+
+def _endpoint(service: Service, answer: Callable[[HttpRequest], Answer]) -> Callable[..., object]:
+    async def endpoint(request: HttpRequest) -> Response:
+        try:
+            status, content = answer(request)
+        except GatewayError as error:
+            return _refusal(service, error)
+        return _respond(service, status, orjson.dumps(content))
+
+    return endpoint
+
+
+def _not_there(service: Service) -> Callable[..., object]:
+    async def handler(request: HttpRequest, error: HTTPException) -> Response:
+        refusal = MethodNotAllowed() if error.status_code == 405 else NotFound()
+        return _refusal(service, refusal, error.headers)
+
+    return handler
+
+
+def _refusal(service: Service, error: GatewayError, headers: object = None) -> Response:
+    response = _respond(service, error.status, error.envelope())
+    if isinstance(headers, dict):
+        response.headers.update(headers)  # Allow, with a 405
+    return response
+
+
+def _respond(service: Service, status: int, body: bytes) -> Response:
+    table: Table = service.table
+    headers = {"x-request-id": table.sealer.seal(service.nonce(), Identity())}
+    return Response(body, status, headers, media_type="application/json")

@@ -1,0 +1,175 @@
+"""What a client may be told, and how: OpenAI's error envelope.
+
+    GatewayError
+    ├── InvalidKey            401  invalid_api_key
+    ├── InsufficientScope     403  insufficient_scope
+    ├── NotFound              404  model_not_found, not_found
+    ├── MethodNotAllowed      405
+    ├── InvalidRequest        400  invalid_request_error, names the parameter
+    ├── BodyTooLarge          413
+    ├── UnsupportedMedia      415
+    ├── RateLimited           429  with the upstream's retry-after
+    ├── UpstreamError         502  upstream_error
+    ├── UpstreamTimeout       504  upstream_timeout
+    ├── Overloaded            503  overloaded, with retry-after
+    └── NoUpstream            503  no_upstream_available
+
+Messages are our own text: no value of the client's, nothing of an upstream's.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+
+class GatewayError(Exception):
+    """A refusal or failure with its HTTP status; `retry_after` in seconds; `should_retry` for clients."""
+
+    status = 500
+    kind = "server_error"
+    code: str | None = None
+    message = "The gateway failed to answer this request. It has been logged."
+    should_retry: bool | None = None
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message or self.message)
+        self.text = message or self.message
+        self.param = param
+        self.code = code or self.code
+        self.retry_after = retry_after
+
+    def envelope(self) -> bytes:
+        """The JSON body."""
+        error = {"message": self.text, "type": self.kind, "param": self.param, "code": self.code}
+        return orjson.dumps({"error": error})
+
+    def headers(self) -> bytes:
+        """The header lines that go with it."""
+        lines = b"content-type: application/json\r\n"
+        if self.retry_after is not None:
+            lines += b"retry-after: %b\r\n" % self.retry_after.encode("latin-1")
+        if self.should_retry is not None:
+            lines += b"x-should-retry: %b\r\n" % (b"true" if self.should_retry else b"false")
+        return lines
+
+
+class InvalidKey(GatewayError):
+    """No key, or not one of ours."""
+
+    status = 401
+    kind = "invalid_request_error"
+    code = "invalid_api_key"
+    message = "The API key is missing or not valid. Send it as 'Authorization: Bearer <key>'."
+
+
+class InsufficientScope(GatewayError):
+    """The key may not do this."""
+
+    status = 403
+    kind = "invalid_request_error"
+    code = "insufficient_scope"
+
+
+class NotFound(GatewayError):
+    """No such model or path."""
+
+    status = 404
+    kind = "invalid_request_error"
+    code = "not_found"
+    message = "There is nothing at this path."
+
+
+class MethodNotAllowed(GatewayError):
+    """The path exists, the method does not."""
+
+    status = 405
+    kind = "invalid_request_error"
+    code = "method_not_allowed"
+    message = "This path does not take this method."
+
+
+class InvalidRequest(GatewayError):
+    """The request itself is wrong; `param` names where."""
+
+    status = 400
+    kind = "invalid_request_error"
+
+
+class BodyTooLarge(GatewayError):
+    """The body passes the configured limit."""
+
+    status = 413
+    kind = "invalid_request_error"
+    code = "body_too_large"
+    message = "The request body is larger than this gateway accepts."
+
+
+class UnsupportedMedia(GatewayError):
+    """Not plain JSON."""
+
+    status = 415
+    kind = "invalid_request_error"
+    code = "unsupported_media_type"
+    message = "Send the body as 'Content-Type: application/json', without a Content-Encoding."
+
+
+class RateLimited(GatewayError):
+    """The last upstream said 429."""
+
+    status = 429
+    kind = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    message = "The model's upstream is limiting the rate of requests."
+
+
+class UpstreamError(GatewayError):
+    """The last attempt failed."""
+
+    status = 502
+    kind = "upstream_error"
+    code = "upstream_error"
+    message = "The model's upstream failed to answer."
+    should_retry = False
+
+
+class UpstreamTimeout(GatewayError):
+    """The last attempt did not answer in time."""
+
+    status = 504
+    kind = "upstream_error"
+    code = "upstream_timeout"
+    message = "The model's upstream did not answer in time."
+    should_retry = False
+
+
+class Overloaded(GatewayError):
+    """This worker is at its bound."""
+
+    status = 503
+    kind = "server_error"
+    code = "overloaded"
+    message = "The gateway is at its limit of concurrent requests. Try again shortly."
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after="1")
+
+
+class NoUpstream(GatewayError):
+    """Nothing could be tried."""
+
+    status = 503
+    kind = "server_error"
+    code = "no_upstream_available"
+    message = "No upstream of this route can be tried now."
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after="1")

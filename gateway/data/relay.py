@@ -1,0 +1,135 @@
+"""From a committed answer to the client: byte for byte, with usage noted on the way.
+
+A block of a stream is written as it came unless it holds something that matters: the usage chunk that the
+client did not ask for, an error, or the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Any
+
+from gateway.data.account import Account
+from gateway.data.attempt import Attempt
+from gateway.data.errors import UpstreamError
+from gateway.data.request import Request
+from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of
+from gateway.providers.base import UpstreamFailure
+from routing.cost import cost_usd, usage_of
+from routing.fallback import Result
+
+DONE = b"[DONE]"
+
+
+class Interrupted(Exception):
+    """A committed stream broke off."""
+
+
+def note_usage(account: Account, attempt: Attempt, usage: Any) -> None:
+    """Takes an upstream's usage object into the account, as tokens and cost."""
+    parsed = usage_of(usage)
+    if parsed is not None:
+        account.usage = parsed
+        price = attempt.variant.price
+        if price is not None:
+            account.cost = cost_usd(parsed, price)
+
+
+async def relay_stream(
+    request: Request, account: Account, attempt: Attempt, head: bytes, *, asked: bool
+) -> None:
+    """Writes a committed stream to its end.
+
+    `head` is the response's header lines; `asked` whether the client wants the usage chunk. Whatever goes
+    wrong is told as one error event, without `[DONE]`; raises Interrupted then, CancelledError when the
+    client has gone or the worker leaves.
+    """
+    answer, splitter = attempt.answer, attempt.splitter
+    assert answer is not None and splitter is not None
+    request.start(200, head)
+    account.first_token = perf_counter() - request.stamp
+    relay = _Relay(request, account, attempt, asked)
+    try:
+        await relay.run(attempt.body, splitter)
+    except (UpstreamFailure, EventTooLarge, Interrupted) as failure:
+        attempt.result = failure.result if isinstance(failure, UpstreamFailure) else Result.BROKEN
+        if attempt.result is Result.AMBIGUOUS:
+            attempt.result = Result.BROKEN
+        _tell(request)
+        raise Interrupted from None
+    except asyncio.CancelledError:
+        attempt.result = Result.CANCELLED
+        if not request.gone:
+            _tell(request)
+        raise
+    request.end()
+    answer.leave()
+
+
+class _Relay:
+    def __init__(self, request: Request, account: Account, attempt: Attempt, asked: bool) -> None:
+        self._request = request
+        self._account = account
+        self._attempt = attempt
+        self._asked = asked
+        self._done = False
+
+    async def run(self, block: bytes, splitter: Splitter) -> None:
+        request, answer = self._request, self._attempt.answer
+        assert answer is not None
+        while True:
+            if block:
+                if _matters(block):
+                    block = self._look(block)
+                if block:
+                    request.write(block)
+                    if request.congested:
+                        await request.writable()
+                if self._done:
+                    return
+            data = await answer.read()
+            if not data:
+                raise Interrupted  # a clean end without [DONE] is not an end
+            block = splitter.feed(data)
+
+    def _look(self, block: bytes) -> bytes:
+        """Goes through a block event by event; returns what the client gets of it."""
+        kept = []
+        for event in events(block):
+            data = data_of(event)
+            if data == DONE:
+                self._done = True
+                kept.append(event)
+                break
+            if data is not None and not self._keep(data):
+                continue
+            kept.append(event)
+        return b"".join(kept)
+
+    def _keep(self, data: bytes) -> bool:
+        """Notes usage; false for the chunk that exists only because we asked for it."""
+        if b'"usage"' not in data and b'"error"' not in data:
+            return True
+        parsed = json_of(data)
+        if parsed is None:
+            return True
+        if parsed.get("error"):
+            raise Interrupted
+        usage = parsed.get("usage")
+        if usage is None:
+            return True
+        note_usage(self._account, self._attempt, usage)
+        return self._asked or bool(parsed.get("choices"))
+
+
+def _matters(block: bytes) -> bool:
+    """Whether a block may hold usage, an error or the end. `"usage":null` is in every chunk when asked for."""
+    return DONE in block or b'"error"' in block or block.count(b'"usage"') != block.count(b'"usage":null')
+
+
+def _tell(request: Request) -> None:
+    error = UpstreamError("The model's upstream broke off in the middle of its answer.")
+    request.write(b"data: " + error.envelope() + b"\n\n")
+    request.end()
+    request.keep_alive = False

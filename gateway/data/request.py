@@ -1,0 +1,135 @@
+"""One HTTP request as the journey sees it: a head, a body to wait for, an answer to write."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from gateway.data.errors import BodyTooLarge
+from gateway.run import Gate
+
+if TYPE_CHECKING:
+    from gateway.data.http import HttpProtocol
+
+STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+def status_line(status: int) -> bytes:
+    """The first line of a response; a status that has no name of its own gets none."""
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+class Request(Gate):
+    """Made by the protocol once the head is complete.
+
+    `headers` maps lower-case names to values, repeated ones joined with a comma. `gone` is true once nobody
+    reads the answer any more.
+    """
+
+    __slots__ = (
+        "_parts", "_protocol", "_size", "expects", "gone", "head_only", "headers", "keep_alive", "method",
+        "path", "query", "received", "started", "stamp", "too_large", "whole",
+    )  # fmt: skip
+
+    def __init__(
+        self, protocol: HttpProtocol, method: bytes, target: bytes, headers: dict[bytes, bytes]
+    ) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.method = method
+        self.path, _, self.query = target.partition(b"?")
+        self.headers = headers
+        self.head_only = method == b"HEAD"
+        self.keep_alive = True
+        self.expects = False
+        self.whole = False
+        self.too_large = False
+        self.started = False
+        self.gone = False
+        self.stamp = 0.0
+        """When the request was whole, on the performance counter."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the client is on the loopback interface."""
+        return self._protocol.local
+
+    # ── the request ──────────────────────────────────────────────────────────────────────────────────
+
+    async def body(self) -> bytes:
+        """The whole body. Raises BodyTooLarge as soon as it is known to pass the limit."""
+        while not self.whole:
+            if self.too_large:
+                raise BodyTooLarge
+            if self.expects:
+                self.expects = False
+                self._protocol.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await self
+        if self.too_large:
+            raise BodyTooLarge
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def take(self, part: bytes, limit: int) -> None:
+        """Another part of the body has come; beyond `limit` bytes nothing is kept."""
+        self._size += len(part)
+        if self._size > limit:
+            self.too_large = True
+            self._parts.clear()
+        else:
+            self._parts.append(part)
+
+    def finish(self) -> None:
+        """The body is whole."""
+        self.whole = True
+        self.stamp = perf_counter()
+
+    # ── the answer ───────────────────────────────────────────────────────────────────────────────────
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """Writes a whole answer; `headers` are complete lines, without content-length."""
+        self.started = True
+        if not (self.whole and self.keep_alive):
+            headers += b"connection: close\r\n"
+            self.keep_alive = False
+        self._protocol.write(
+            b"%b%bcontent-length: %d\r\n\r\n%b"
+            % (status_line(status), headers, len(body), b"" if self.head_only else body)
+        )
+
+    def start(self, status: int, headers: bytes) -> None:
+        """Writes the head of an answer whose length is not known."""
+        self.started = True
+        if not self.keep_alive:
+            headers += b"connection: close\r\n"
+        self._protocol.write(
+            b"%b%btransfer-encoding: chunked\r\n\r\n" % (status_line(status), headers)
+            if self._protocol.chunked
+            else b"%b%b\r\n" % (status_line(status), headers)
+        )
+
+    def write(self, block: bytes) -> None:
+        """Writes a part of a started answer."""
+        if self._protocol.chunked:
+            block = b"%x\r\n%b\r\n" % (len(block), block)
+        self._protocol.write(block)
+
+    async def writable(self) -> None:
+        """Waits while the client reads more slowly than we write."""
+        while self._protocol.congested and not self.gone:
+            await self
+
+    def end(self) -> None:
+        """Ends a started answer."""
+        if self._protocol.chunked:
+            self._protocol.write(b"0\r\n\r\n")
+        else:
+            self.keep_alive = False
+
+    def cut(self) -> None:
+        """Breaks a started answer off so that the client cannot take it for a whole one."""
+        self._protocol.abort()

@@ -1,0 +1,73 @@
+"""Server-sent events as the relay sees them: whole events, cut out of a byte stream and left as they are.
+
+Only bytes are touched (a line separator U+2028 inside an event is data), and a chunk is looked into only when
+it may matter. Line ends may be LF, CRLF or CR (WHATWG HTML, 9.2.5).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+MAX_EVENT = 1024 * 1024
+"""Bytes of one event."""
+_END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
+_LINE = re.compile(rb"\r\n|\n|\r")
+
+
+class EventTooLarge(Exception):
+    """An event passes the cap."""
+
+
+class Splitter:
+    """Holds back the incomplete event at the end of a byte stream."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, block: bytes) -> bytes:
+        """The whole events that have come so far, joined; empty when there is none. Raises EventTooLarge."""
+        if self._rest:
+            block = self._rest + block
+        if b"\r" in block:
+            end = 0
+            for match in _END.finditer(block):
+                end = match.end()
+        else:
+            end = block.rfind(b"\n\n") + 2
+            if end == 1:
+                end = 0
+        self._rest = block[end:]
+        if len(self._rest) > MAX_EVENT:
+            raise EventTooLarge
+        return block[:end]
+
+
+def events(block: bytes) -> list[bytes]:
+    """Splits a block of whole events, keeping every byte."""
+    if b"\r" not in block:
+        return [part + b"\n\n" for part in block[:-2].split(b"\n\n")]
+    result, start = [], 0
+    for match in _END.finditer(block):
+        result.append(block[start : match.end()])
+        start = match.end()
+    return result
+
+
+def data_of(event: bytes) -> bytes | None:
+    """The event's data, its lines joined with LF; None for a comment or an event without data."""
+    lines = [line[5:].removeprefix(b" ") for line in _LINE.split(event) if line.startswith(b"data:")]
+    return b"\n".join(lines) if lines else None
+
+
+def json_of(data: bytes) -> dict[str, Any] | None:
+    """The data as a JSON object, or None."""
+    try:
+        parsed = orjson.loads(data)
+    except ValueError:
+        return None
+    return parsed if type(parsed) is dict else None

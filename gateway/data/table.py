@@ -1,0 +1,48 @@
+"""The snapshot as a worker serves it, with what follows from it: providers, the sealer, header lines."""
+
+from __future__ import annotations
+
+from gateway.providers.base import Provider
+from gateway.providers.registry import make
+from routing.decision import Decision
+from routing.request_id import Sealer
+from routing.snapshot import Snapshot
+
+
+class Table:
+    """Built once a snapshot; requests hold the one that they began with.
+
+    `previous` lends its providers where an upstream has not changed, so that a reload costs no connection.
+    """
+
+    def __init__(self, snapshot: Snapshot, process_salt: bytes, previous: Table | None = None) -> None:
+        self.snapshot = snapshot
+        self.sealer = Sealer(snapshot.signing_keys, process_salt)
+        self.full = snapshot.response_headers == "full"
+        self.providers: dict[str, Provider] = {}
+        self._lines: dict[tuple[str, str, str, str, str], bytes] = {}
+        for name, upstream in snapshot.upstreams.items():
+            if previous is not None and previous.snapshot.upstreams.get(name) == upstream:
+                self.providers[name] = previous.providers[name]
+            else:
+                self.providers[name] = make(upstream)
+
+    def retire(self, successor: Table) -> None:
+        """Closes the providers that the successor has not taken over, once their calls have ended."""
+        for name, provider in self.providers.items():
+            if successor.providers.get(name) is not provider:
+                provider.close()
+
+    def lines(self, decision: Decision, served: str) -> bytes:
+        """The response header lines that depend on the decision alone."""
+        key = (decision.route.name, decision.segment.name, decision.variant.name, served, decision.reason)
+        lines = self._lines.get(key)
+        if lines is None:
+            model = decision.route.variants[served].model if served in decision.route.variants else ""
+            lines = self._lines[key] = (
+                f"x-headgate-route: {key[0]}\r\nx-headgate-segment: {key[1]}\r\n"
+                f"x-headgate-variant: {key[2]}\r\nx-headgate-served-variant: {served}\r\n"
+                f"x-headgate-model: {model}\r\nx-headgate-reason: {key[4]}\r\n"
+                f"x-headgate-revision: {self.snapshot.revision}\r\n"
+            ).encode()
+        return lines

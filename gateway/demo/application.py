@@ -1,0 +1,117 @@
+"""The simulated application: sends tasks through the gateway with the official client, checks the programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+
+from gateway.demo.board import Answered
+from gateway.demo.judge import validate
+from gateway.demo.scenario import HARD, ROUTE
+from gateway.providers.simulation_book import Book, Task
+
+RATE = 6.0
+"""Requests a second at speed 1, on average."""
+_HARD_SHARE = 0.6
+_USERS = 100_000
+_MOST_IN_FLIGHT = 128
+_SYSTEM = "Solve the task in Python 3. Answer with one fenced program that reads stdin and prints to stdout."
+
+
+class Application:
+    """Sends tasks from `book` at random times and tells `on_answer` about each."""
+
+    def __init__(
+        self, base_url: str, key: str, book: Book, rng: Random, on_answer: Callable[[Answered], None]
+    ) -> None:
+        # Retries are the gateway's: one here would hide what it does.
+        self._client = AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=60.0)
+        self._hard = [task for task in book.tasks if task.rating >= HARD]
+        self._ordinary = [task for task in book.tasks if task.rating < HARD]
+        self._rng = rng
+        self._on_answer = on_answer
+        self._room = asyncio.Semaphore(_MOST_IN_FLIGHT)
+        self._judges = asyncio.Semaphore(os.cpu_count() or 1)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self, speed: float, requests: int | None) -> None:
+        """Sends `requests` tasks, or goes on until cancelled; returns when all are answered."""
+        sent = 0
+        while requests is None or sent < requests:
+            await asyncio.sleep(self._rng.expovariate(RATE * speed))
+            await self._room.acquire()
+            hard = self._rng.random() < _HARD_SHARE
+            task = self._rng.choice(self._hard if hard else self._ordinary)
+            asking = asyncio.create_task(self._ask(task, f"user-{self._rng.randrange(_USERS)}"))
+            self._under_way.add(asking)
+            asking.add_done_callback(self._finished)
+            sent += 1
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def close(self) -> None:
+        """Gives up what is under way and closes the client."""
+        for asking in self._under_way:
+            asking.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._client.close()
+
+    def _finished(self, asking: asyncio.Task[None]) -> None:
+        self._under_way.discard(asking)
+        self._room.release()
+
+    async def _ask(self, task: Task, user: str) -> None:
+        start = time.monotonic()
+        try:
+            raw = await self._client.chat.completions.with_raw_response.create(
+                model=ROUTE,
+                messages=[
+                    {"role": "system", "content": _SYSTEM},
+                    {"role": "user", "content": f"# {task.title}\n\n{task.statement}"},
+                ],
+                metadata={"rating": f"{task.rating:.0f}"},
+                user=user,
+            )
+        except APIStatusError as error:
+            place = _place(error.response.headers)
+            self._on_answer(_answered(task, place, start, error=f"status {error.status_code}"))
+            return
+        except APIConnectionError:
+            self._on_answer(_answered(task, _place({}), start, error="no connection"))
+            return
+        answered = _answered(task, _place(raw.headers), start, cost=raw.headers.get("x-headgate-cost-usd"))
+        text = raw.parse().choices[0].message.content or ""
+        async with self._judges:
+            validation = await validate(task, text)
+        self._on_answer(replace(answered, reason=validation.reason))
+
+
+def _place(headers: Mapping[str, str]) -> tuple[str, str, str]:
+    """Segment, assigned and served variant, as the gateway's response headers name them."""
+    return (
+        headers.get("x-headgate-segment", ""),
+        headers.get("x-headgate-variant", ""),
+        headers.get("x-headgate-served-variant", ""),
+    )
+
+
+def _answered(
+    task: Task, place: tuple[str, str, str], start: float, *, cost: str | None = None, error: str = ""
+) -> Answered:
+    segment, variant, served = place
+    return Answered(
+        task=task.title,
+        rating=task.rating,
+        segment=segment,
+        variant=variant,
+        served=served,
+        seconds=time.monotonic() - start,
+        cost=float(cost) if cost is not None else None,
+        error=error,
+    )

@@ -1,0 +1,297 @@
+"""One HTTP/1.1 connection to an upstream, and one exchange at a time on it.
+
+Strict on purpose: what is not plain HTTP/1.1 with honest framing ends the connection. The exchange outlives
+its place on the connection, so that a connection goes back to its pool the moment a response is whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from time import monotonic
+from typing import cast
+
+import httptools
+
+from gateway.providers.base import Headers, UpstreamFailure
+from gateway.run import Gate
+from routing.fallback import Result
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of a response that is not a stream."""
+HIGH_WATER = 256 * 1024
+"""Unread bytes of a stream at which reading from the upstream pauses."""
+PATIENCE = 1.0
+"""Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
+NEVER = float("inf")
+
+
+class Exchange(Gate):
+    """A request sent and the answer to it; an `Answer` of the provider contract."""
+
+    __slots__ = (
+        "_connection", "_failure", "_parts", "begun", "complete", "deadline", "head", "headers", "idle",
+        "size", "status", "stream",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, stream: bool, idle: float, deadline: float) -> None:
+        super().__init__()
+        self._connection: Connection | None = connection
+        self.stream = stream
+        self.idle = idle
+        self.deadline = deadline
+        self.status = 0
+        self.headers: Headers = []
+        self.head = False
+        self.begun = False
+        self.complete = False
+        self.size = 0
+        self._parts: list[bytes] = []
+        self._failure: UpstreamFailure | None = None
+
+    async def started(self) -> None:
+        """Returns once the head is there, and for an answer that is not a stream its body too."""
+        while not self.complete and not (self.head and self.stream):
+            if self._failure is not None:
+                raise self._failure
+            await self
+
+    async def read(self) -> bytes:
+        """The bytes that have come since the last call, waiting for some; empty at the end."""
+        parts = self._parts
+        while not parts:
+            if self.complete:
+                return b""
+            if self._failure is not None:
+                raise self._failure
+            await self
+        block = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.size = 0
+        if self._connection is not None:
+            self._connection.consumed()
+        return block
+
+    def close(self) -> None:
+        """Gives the answer up; an upstream that still sends it is disconnected."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    def leave(self) -> None:
+        """Lets the end of an answer that needs no more reading come by itself, within `PATIENCE`."""
+        if self._connection is not None:
+            self._connection.deadline = monotonic() + PATIENCE
+
+    def take(self, part: bytes) -> None:
+        """Another part of the body has come."""
+        self._parts.append(part)
+        self.size += len(part)
+        self.begun = True
+
+    def finish(self) -> None:
+        """The answer is whole."""
+        self.complete = True
+        self._connection = None
+
+    def fail(self, result: Result, detail: str) -> None:
+        """No more will come."""
+        if not self.complete and self._failure is None:
+            self._failure = UpstreamFailure(result, detail)
+            self._connection = None
+            self.open()
+
+
+class Connection(asyncio.Protocol):
+    """A pool's connection: `on_free` is called when it may carry another exchange, `on_lost` at its end."""
+
+    def __init__(self, on_free: Callable[[Connection], None], on_lost: Callable[[Connection], None]) -> None:
+        self._on_free = on_free
+        self._on_lost = on_lost
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._poll = select.poll()
+        self._exchange: Exchange | None = None
+        self._whole: Exchange | None = None
+        self._framed = False
+        self._informational = False
+        self._keep = True
+        self._head_size = 0
+        self._paused = False
+        self.deadline = NEVER
+        """When, on the monotonic clock, the current exchange (or idleness) has lasted too long."""
+        self.idle_limit = NEVER
+        """Seconds that the upstream said it keeps an idle connection."""
+
+    # ── use ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def stale(self) -> bool:
+        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet."""
+        transport = self._transport
+        return transport is None or transport.is_closing() or bool(self._poll.poll(0))
+
+    def send(self, request: bytes, *, stream: bool, first: float, idle: float, deadline: float) -> Exchange:
+        """Writes a whole request and returns its exchange.
+
+        `first` and `deadline` are points on the monotonic clock: for the first byte of the body, and for all
+        of it; `idle` is the seconds that a stream may pause.
+        """
+        assert self._transport is not None
+        exchange = self._exchange = Exchange(self, stream, idle, deadline)
+        self.deadline = first
+        self._transport.write(request)
+        return exchange
+
+    def consumed(self) -> None:
+        """The reader caught up with what was buffered."""
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+            if self._exchange is not None:
+                self._rest(self._exchange)
+
+    def abort(self) -> None:
+        """Closes at once, whatever is under way."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._detach()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self._fail(Result.TIMEOUT, "no answer in time")
+
+    # ── asyncio.Protocol ─────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:  # nobody asked
+            self.abort()
+            return
+        if not exchange.head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self._whole is None:
+                self._fail(Result.BROKEN if exchange.begun else Result.AMBIGUOUS, "not HTTP")
+                return
+            self._keep = False
+        if self._whole is not None:
+            self._whole = None
+            self._finish(exchange)
+        else:
+            self._guard(exchange)
+
+    def eof_received(self) -> None:
+        exchange = self._exchange
+        if exchange is not None and exchange.head and not self._framed:
+            self._keep = False
+            self._finish(exchange)  # a body that the end of the connection delimits
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        exchange = self._exchange
+        self._fail(Result.BROKEN if exchange is not None and exchange.begun else Result.AMBIGUOUS, "lost")
+
+    # ── httptools ────────────────────────────────────────────────────────────────────────────────────
+
+    def on_message_begin(self) -> None:
+        if self._whole is not None:
+            self._keep = False  # bytes after the answer: nobody asked for another one
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._exchange is None:
+            return
+        name = name.lower()
+        self._exchange.headers.append((name, value))
+        if name == b"content-length" or name == b"transfer-encoding":
+            self._framed = True
+        elif name == b"keep-alive":
+            self.idle_limit = _keep_alive_timeout(value)
+
+    def on_headers_complete(self) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._informational = True
+            self._framed = False
+            exchange.headers.clear()
+            return
+        exchange.status = status
+        exchange.head = True
+        self._keep = self._parser.should_keep_alive()
+
+    def on_body(self, body: bytes) -> None:
+        if self._exchange is not None:
+            self._exchange.take(body)
+
+    def on_message_complete(self) -> None:
+        if self._informational:
+            self._informational = False
+        else:
+            self._whole, self._exchange = self._exchange, None
+
+    # ── within ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _finish(self, exchange: Exchange) -> None:
+        self._exchange = None
+        self._framed = False
+        self._head_size = 0
+        self.deadline = NEVER
+        exchange.finish()
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        if self._keep and self._transport is not None and not self._transport.is_closing():
+            self._on_free(self)
+        else:
+            self.abort()
+        exchange.open()
+
+    def _guard(self, exchange: Exchange) -> None:
+        """Caps, back-pressure and the idle clock; then lets the reader have what there is."""
+        if not exchange.head:
+            if self._head_size > MAX_HEAD:
+                self._fail(Result.AMBIGUOUS, "response head too large")
+            return
+        if not exchange.stream:
+            if exchange.size > MAX_BODY:
+                self._fail(Result.BROKEN, "response too large")
+            return
+        if exchange.begun:
+            self._rest(exchange)
+        exchange.open()
+        if exchange.size > HIGH_WATER and self._exchange is exchange and self._transport is not None:
+            self._paused = True
+            self.deadline = NEVER  # the reader is slow, not the upstream
+            self._transport.pause_reading()
+
+    def _rest(self, exchange: Exchange) -> None:
+        self.deadline = min(monotonic() + exchange.idle, exchange.deadline)
+
+    def _fail(self, result: Result, detail: str) -> None:
+        exchange, self._exchange = self._exchange, None
+        self.abort()
+        if exchange is not None:
+            exchange.fail(result, detail)
+
+    def _detach(self) -> None:
+        self._exchange = None
+        self._on_lost(self)
+
+
+def _keep_alive_timeout(value: bytes) -> float:
+    """Seconds of `Keep-Alive: timeout=N`; endless when it does not say."""
+    for parameter in value.split(b","):
+        name, _, number = parameter.strip().partition(b"=")
+        if name.lower() == b"timeout" and number.strip().isdigit():
+            return float(number)
+    return NEVER

@@ -1,0 +1,69 @@
+"""Any OpenAI-compatible server, over raw HTTP/1.1: the body goes out as given and comes back as sent."""
+
+from __future__ import annotations
+
+import ssl
+from time import monotonic
+from urllib.parse import quote, urlencode, urlsplit
+
+from gateway.providers.base import Call
+from gateway.providers.connection import Exchange
+from gateway.providers.pool import Pool
+from routing.snapshot import Upstream
+
+
+class OpenAIProvider:
+    """The provider of one `openai` upstream, with its pool of connections."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        parts = urlsplit(upstream.base_url)
+        tls = parts.scheme == "https"
+        host = parts.hostname or ""
+        port = parts.port or (443 if tls else 80)
+        self._pool = Pool(host, port, _context(upstream.ca_file) if tls else None)
+        self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
+        self._query = "?" + urlencode(upstream.query) if upstream.query else ""
+        self._fixed = _fixed_headers(parts.netloc, upstream)
+        self._heads: dict[str, bytes] = {}
+
+    async def send(self, call: Call) -> Exchange:
+        """Sends the call on a pooled or new connection; see `Provider.send`."""
+        timeouts = call.timeouts
+        connection = await self._pool.acquire(min(timeouts.connect, max(call.deadline - monotonic(), 0.0)))
+        first = min(call.deadline, monotonic() + timeouts.first_token) if call.stream else call.deadline
+        exchange = connection.send(
+            self._request(call), stream=call.stream, first=first, idle=timeouts.idle, deadline=call.deadline
+        )
+        try:
+            await exchange.started()
+        except BaseException:
+            exchange.close()
+            raise
+        return exchange
+
+    def close(self) -> None:
+        """Closes idle connections; busy ones close when their exchange ends."""
+        self._pool.close()
+
+    def _request(self, call: Call) -> bytes:
+        head = self._heads.get(call.path)
+        if head is None:
+            head = f"POST {self._prefix}{call.path}{self._query} HTTP/1.1\r\n".encode() + self._fixed
+            self._heads[call.path] = head
+        forwarded = b"".join([b"%b: %b\r\n" % header for header in call.headers])
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, forwarded, len(call.body), call.body)
+
+
+def _fixed_headers(host: str, upstream: Upstream) -> bytes:
+    headers = {"host": host, "accept-encoding": "identity"}
+    if upstream.api_key:
+        headers["authorization"] = f"Bearer {upstream.api_key}"
+    headers.update((name.lower(), value) for name, value in upstream.headers)
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context

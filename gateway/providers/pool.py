@@ -1,0 +1,98 @@
+"""The pool of connections to one origin: the most recently used first, stale ones never.
+
+One timer a pool looks after every deadline, so that a request costs no timer of its own; deadlines are
+therefore kept to `TICK`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from time import monotonic
+
+from gateway.providers.base import UpstreamFailure
+from gateway.providers.connection import NEVER, Connection
+from routing.fallback import Result
+
+TICK = 0.05
+"""Seconds between looks at the deadlines."""
+IDLE_LIMIT = 60.0
+"""Seconds that an idle connection is kept, unless the upstream asks for less."""
+MAX_IDLE = 512
+
+
+class Pool:
+    """Connections to `host:port`, over TLS when `context` is given."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        self._host = host
+        self._port = port
+        self._context = context
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def acquire(self, timeout: float) -> Connection:
+        """An idle connection that is still good, or a new one made within `timeout` seconds.
+
+        Raises UpstreamFailure(REFUSED): nothing has been sent.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.stale():
+                return connection
+            connection.abort()
+        return await self._connect(timeout)
+
+    async def _connect(self, timeout: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        connecting = loop.create_task(
+            loop.create_connection(
+                lambda: Connection(self._free, self._lost),
+                self._host,
+                self._port,
+                ssl=self._context,
+                server_hostname=self._host if self._context else None,
+            )
+        )
+        late = loop.call_later(timeout, connecting.cancel, "connect")
+        try:
+            _, connection = await connecting
+        except asyncio.CancelledError:
+            if connecting.cancelled() and loop.time() >= late.when():
+                raise UpstreamFailure(Result.REFUSED, "connect timed out") from None
+            connecting.cancel()
+            raise
+        except (OSError, ssl.SSLError) as error:
+            raise UpstreamFailure(Result.REFUSED, type(error).__name__) from None
+        finally:
+            late.cancel()
+        self._open.add(connection)
+        if self._timer is None:
+            self._timer = loop.call_later(TICK, self._tick)
+        return connection
+
+    def close(self) -> None:
+        """Closes idle connections now; busy ones close when their exchange ends."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().abort()
+
+    def _free(self, connection: Connection) -> None:
+        if self._closed or len(self._idle) >= MAX_IDLE:
+            connection.abort()
+            return
+        connection.deadline = monotonic() + min(IDLE_LIMIT, max(connection.idle_limit - 1.0, 0.0))
+        self._idle.append(connection)
+
+    def _lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection.deadline != NEVER and connection in self._idle:
+            self._idle.remove(connection)
+
+    def _tick(self) -> None:
+        now = monotonic()
+        for connection in [one for one in self._open if one.deadline < now]:
+            connection.expire()
+        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick) if self._open else None

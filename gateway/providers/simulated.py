@@ -1,0 +1,125 @@
+"""A simulated upstream inside the worker: no network, OpenAI's wire format, real waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from random import Random
+
+from gateway.providers.base import Call, Headers, UpstreamFailure
+from gateway.providers.simulation import Behaviour
+from gateway.providers.simulation_script import Chunk, End, Script, write
+from routing.fallback import Result
+from routing.snapshot import Upstream
+
+_BLOCK = 65_536
+"""Bytes that one read gives at most when several chunks are due."""
+
+
+class SimulatedAnswer:
+    """A script being played to the gateway; an `Answer` of the provider contract."""
+
+    def __init__(self, script: Script, call: Call, first: float) -> None:
+        self.status = script.status
+        self.headers: Headers = list(script.headers)
+        self._script = script
+        self._chunks = script.chunks
+        self._call = call
+        self._first = first
+        self._due = time.monotonic()
+        self._next: Chunk | None = None
+        self._begun = False
+        self._ended = False
+
+    async def read(self) -> bytes:
+        """The chunks that are due, waiting for the first of them; empty at the end."""
+        if self._next is None:
+            self._advance()
+        if self._next is None:
+            if not self._ended:
+                await self._end()
+            return b""
+        await _wait(self._due, self._limit())
+        parts = []
+        size = 0
+        while self._next is not None and self._due <= time.monotonic() and size < _BLOCK:
+            parts.append(self._next.data)
+            size += len(self._next.data)
+            self._advance()
+        block = b"".join(parts)
+        self._begun = self._begun or bool(block)
+        return block or await self.read()
+
+    async def whole(self) -> None:
+        """Plays all of it now, so that one `read` gives the body."""
+        parts = []
+        while block := await self.read():
+            parts.append(block)
+        self._next = Chunk(0.0, b"".join(parts)) if parts else None
+        self._ended = True
+
+    def close(self) -> None:
+        """Abandons the answer."""
+        self._chunks = iter(())
+        self._next = None
+        self._ended = True
+
+    def _advance(self) -> None:
+        self._next = next(self._chunks, None)
+        if self._next is not None:
+            self._due += self._next.delay
+
+    def _limit(self) -> float:
+        """Until when the next byte may take, on the monotonic clock."""
+        if not self._call.stream:
+            return self._call.deadline
+        if not self._begun:
+            return self._first
+        return min(self._call.deadline, time.monotonic() + self._call.timeouts.idle)
+
+    async def _end(self) -> None:
+        self._ended = True
+        if self._script.end is End.STALL:
+            await _wait(float("inf"), self._limit())
+        told_by_close = self._script.end is End.EOF and self._script.framing == "close"
+        if self._script.end is not End.COMPLETE and not told_by_close:
+            raise UpstreamFailure(Result.BROKEN if self._begun else Result.AMBIGUOUS, "lost")
+
+
+class SimulatedProvider:
+    """The provider of one `simulated` upstream."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        """Raises BookError when the task book cannot be used."""
+        self._behaviour = Behaviour.of_options(upstream.options)
+        self._rng = Random(self._behaviour.seed)
+
+    async def send(self, call: Call) -> SimulatedAnswer:
+        """Answers as the upstream's behaviour and the call's `x-simulated-*` headers say."""
+        # Each answer draws from its own generator: how long one stream lasts must not change another's text.
+        rng = Random(self._rng.getrandbits(64))
+        script = write(call.path, call.headers, call.body, self._behaviour, rng, time.time())
+        now = time.monotonic()
+        first = min(call.deadline, now + call.timeouts.first_token) if call.stream else call.deadline
+        await _wait(now + script.wait, first)
+        if script.silent:
+            if script.end is End.STALL:
+                await _wait(float("inf"), first)
+            raise UpstreamFailure(Result.AMBIGUOUS, "lost")
+        answer = SimulatedAnswer(script, call, first)
+        if not call.stream:
+            await answer.whole()
+        return answer
+
+    def close(self) -> None:
+        """There are no connections to close."""
+
+
+async def _wait(due: float, limit: float) -> None:
+    """Sleeps until `due`, or fails at `limit`; both on the monotonic clock."""
+    now = time.monotonic()
+    if due > limit:
+        await asyncio.sleep(max(limit - now, 0.0))
+        raise UpstreamFailure(Result.TIMEOUT, "no answer in time")
+    if due > now:
+        await asyncio.sleep(due - now)

@@ -1,0 +1,143 @@
+"""One child process that is kept alive: started, greeted, started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from gateway.channel.link import Kind, Link, pair
+
+log = logging.getLogger("headgate.supervisor")
+
+YOUNG = 10.0
+"""Seconds of life after which a death is taken for an accident and not for a habit."""
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that terminals and service managers send to every process, and only the supervisor acts on."""
+
+
+class StillBorn(Exception):
+    """A child that ended before it was ever ready."""
+
+
+class Child:
+    """A worker or the control plane.
+
+    `greeting` makes the first message of each life. `descriptors` maps option names to inherited descriptors,
+    which stay open here, so that a successor goes on with them. `on_message` gets what the child says.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        options: Sequence[str],
+        descriptors: Sequence[int],
+        greeting: Callable[[], tuple[Kind, bytes]],
+        on_message: Callable[[Kind, bytes], None],
+    ) -> None:
+        self.name = name
+        self.ready = asyncio.Event()
+        self.pid = 0
+        self._module = module
+        self._options = options
+        self._descriptors = descriptors
+        self._greeting = greeting
+        self._on_message = on_message
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: Link | None = None
+        self._ended = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Runs the child until it has been told to leave and has left.
+
+        Raises StillBorn when its first life ends before it is ready.
+        """
+        wait = 0.0
+        while True:
+            born = monotonic()
+            how = await self._live()
+            if self._leaving.is_set():
+                return
+            if not self.ready.is_set():
+                raise StillBorn(f"the {self.name} {how} before it was ready; its log is above")
+            wait = 0.0 if monotonic() - born > YOUNG else min(max(wait * 2, FIRST_WAIT), LONGEST_WAIT)
+            log.warning("the %s %s; starting it again", self.name, how)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), wait)
+                return
+
+    async def _live(self) -> str:
+        """One life; returns how it ended."""
+        ours, theirs = pair()
+        self._link = Link(ours)
+        self._ended.clear()
+        try:
+            self._process = self._spawn(theirs.fileno())
+        finally:
+            theirs.close()
+        self.pid = self._process.pid
+        self._link.listen(self._heard, lambda: None)
+        await self._link.send(*self._greeting())
+        await self._ended.wait()
+        self._link.close()
+        self._link = None
+        self.pid = 0
+        return _how(self._process.returncode)
+
+    def _spawn(self, link: int) -> subprocess.Popen[bytes]:
+        # Blocked signals stay blocked in the child, from its first instruction on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, OURS)
+        try:
+            return subprocess.Popen(
+                # -P: the directory that we were started in may hold a `config` of its own.
+                [sys.executable, "-P", "-m", self._module, *self._options, "--supervisor", str(link)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(*self._descriptors, link),
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _heard(self, kind: Kind, message: bytes) -> None:
+        if kind is Kind.READY:
+            self.ready.set()
+        else:
+            self._on_message(kind, message)
+
+    def look(self) -> None:
+        """Some child has ended: was it this one?"""
+        if self._process is not None and self._process.poll() is not None:
+            self._ended.set()
+
+    def tell(self, kind: Kind) -> None:
+        """Sends a command; a child that is not there, or does not listen, misses it."""
+        if self._link is not None:
+            self._link.try_send(kind)
+
+    def leave(self) -> None:
+        """Asks it to finish and go; it is not started again."""
+        self._leaving.set()
+        self.tell(Kind.DRAIN)
+
+    def kill(self) -> None:
+        """Ends it now; it is not started again."""
+        self._leaving.set()
+        if self._process is not None and not self._ended.is_set():
+            self._process.kill()
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"left with exit status {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

@@ -1,0 +1,106 @@
+"""Listening sockets: one a worker on the data port, one on the admin port, and enough descriptors."""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import socket
+import struct
+
+BACKLOG = 2048
+SO_ATTACH_REUSEPORT_CBPF = 51  # Linux; the socket module has no name for it
+
+
+class Unavailable(Exception):
+    """An address that cannot be listened on; the message says which and why."""
+
+
+def listen(host: str, port: int, count: int) -> list[socket.socket]:
+    """`count` sockets that share one port; new connections are dealt out among them in turn.
+
+    Port 0 takes a free one. Raises Unavailable when the host is unknown or the port is taken.
+    """
+    family, address = _resolve(host, port)
+    first = _bind(family, address, share=False)
+    if count == 1:
+        first.listen(BACKLOG)
+        return [first]
+    # Sharing would let us join a port that another gateway of the same user serves: that is why the port is
+    # taken alone first, and only then together.
+    address = first.getsockname()
+    first.close()
+    listeners = [_bind(family, address, share=True) for _ in range(count)]
+    for listener in listeners:
+        listener.listen(BACKLOG)
+    deal_in_turn(listeners)
+    return listeners
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def deal_in_turn(listeners: list[socket.socket]) -> None:
+    """Lets the kernel pick a connection's socket by its source port instead of by a hash.
+
+    A client's successive connections have source ports two apart, so a few of them are spread evenly where a
+    hash would leave workers idle. A classic BPF program (bpf(4), socket(7) SO_ATTACH_REUSEPORT_CBPF) returns
+    the index: (source port / 2) mod count. Where that is not permitted the kernel's hash stays.
+    """
+    network = 0xFFF00000  # SKF_NET_OFF, as unsigned: offsets from the network header
+    program = (
+        (0x30, 0, 0, network),  # A = first byte of the IP header
+        (0x54, 0, 0, 0xF0),  # A &= version
+        (0x15, 0, 2, 0x40),  # IPv4?
+        (0x28, 0, 0, network + 20),  # A = source port behind an IPv4 header
+        (0x05, 0, 0, 1),
+        (0x28, 0, 0, network + 40),  # A = source port behind an IPv6 header
+        (0x74, 0, 0, 1),  # A >>= 1
+        (0x94, 0, 0, len(listeners)),  # A %= count
+        (0x16, 0, 0, 0),  # return A
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+    argument = struct.pack("HP", len(program), ctypes.addressof(code))
+    try:
+        listeners[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, argument)
+    except OSError:
+        return
+
+
+def raise_descriptor_limit() -> None:
+    """Takes as many file descriptors as this user may have: every connection is two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            return  # some systems promise more than they give
+
+
+def _resolve(host: str, port: int) -> tuple[int, tuple[str | int, ...]]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise Unavailable(f"cannot listen on {host}: there is no such host on this machine") from None
+    # `localhost` is often both: what people then call is 127.0.0.1.
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _bind(family: int, address: tuple[str | int, ...], *, share: bool) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if share:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        host, port = address[:2]
+        raise Unavailable(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return listener

@@ -1,0 +1,62 @@
+"""The state directory: what outlives the processes on this machine, its secrets first."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+class Unusable(Exception):
+    """A state directory that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A usable state directory and the secrets in it, made on first use.
+
+    `signing_key` seals request ids when the configuration gives no key; `unit_key` is the deployment secret
+    behind salts and unit hashes, apart so that rotating a signing key moves nobody.
+    """
+
+    directory: Path
+    signing_key: bytes = field(repr=False)
+    unit_key: bytes = field(repr=False)
+
+
+def open_state(directory: Path) -> State:
+    """Makes the directory if need be. Raises Unusable."""
+    keys = directory / "keys"
+    try:
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+        return State(directory, _key(keys / "signing.key"), _key(keys / "unit.key"))
+    except OSError as error:
+        raise Unusable(
+            f"cannot write to the state directory {directory}: {error.strerror}; "
+            "choose another with --state or HEADGATE_STATE"
+        ) from None
+
+
+def _key(path: Path) -> bytes:
+    """The key in a file, made at random on first use: readable by its owner only, and whole or not there."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(draft, path)
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise Unusable(f"{path} does not hold a key of {KEY_BYTES} bytes in hex; restore it, or delete it")
+    return key

@@ -1,0 +1,202 @@
+"""What goes wrong upstream, and what the client then sees; the scripted upstream counts the calls."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from tests.support.scripted import CLOSE, RESET, STREAM_HEAD, Wait, answer, chunk, event, stream
+
+CHAT = "/v1/chat/completions"
+NEVER = threading.Event()
+
+
+def body(**fields: object) -> dict[str, object]:
+    return {"model": "solver", "messages": [{"role": "user", "content": "hi"}], **fields}
+
+
+def models(upstream) -> list[str]:
+    return [received.json["model"] for received in upstream.received]
+
+
+def first_fails(upstream, script):
+    """The first call gets `script`, the others a plain answer."""
+    upstream.script = lambda received: script if len(upstream.received) == 1 else answer()
+
+
+def always(upstream, script):
+    upstream.script = lambda received: script
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 529])
+def test_server_error_is_retried_once_on_the_same_variant(gateway, upstream, status):
+    first_fails(upstream, answer(status=status))
+    response = gateway.post(CHAT, body())
+    assert response.status == 200
+    assert models(upstream) == ["base-model", "base-model"]
+    assert response.headers["x-headgate-attempts"] == "2"
+
+
+def test_all_fail_with_server_errors(gateway, upstream):
+    always(upstream, answer(status=503, body=b"secret internals"))
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.error["code"]) == (502, "upstream_error")
+    assert b"secret" not in response.body
+    assert response.headers["x-should-retry"] == "false"
+    assert models(upstream) == ["base-model", "base-model", "fallback-model"]
+    assert response.headers["x-headgate-variant"] == "base"
+    assert response.headers["x-headgate-served-variant"] == "fallback"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_denied_falls_back_without_retry(gateway, upstream, status):
+    first_fails(upstream, answer(status=status))
+    assert gateway.post(CHAT, body()).status == 200
+    assert models(upstream) == ["base-model", "fallback-model"]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_rejected_passes_through(gateway, upstream, status):
+    theirs = json.dumps({"error": {"message": "too long", "type": "invalid_request_error"}}).encode()
+    always(upstream, answer(status=status, body=theirs))
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.body) == (status, theirs)
+    assert len(upstream.received) == 1
+
+
+def test_rate_limited_far_away_falls_back(gateway, upstream):
+    first_fails(upstream, answer(status=429, headers={"retry-after": "30"}))
+    assert gateway.post(CHAT, body()).status == 200
+    assert models(upstream) == ["base-model", "fallback-model"]
+
+
+def test_rate_limited_last(gateway, upstream):
+    always(upstream, answer(status=429, headers={"retry-after": "30"}))
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.headers["retry-after"]) == (429, "30")
+    assert response.headers["x-should-retry"] == "true"
+    always(upstream, answer(status=429, headers={"retry-after": "3600"}))
+    assert "x-should-retry" not in gateway.post(CHAT, body()).headers
+
+
+@pytest.mark.parametrize("end", [RESET, CLOSE])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_ambiguous_is_sent_once(gateway, upstream, end, streamed):
+    always(upstream, [end])
+    response = gateway.post(CHAT, body(stream=streamed))
+    assert response.status == 502
+    assert len(upstream.received) == 1
+
+
+def test_head_without_event_is_ambiguous(gateway, upstream):
+    always(upstream, [STREAM_HEAD, RESET])
+    assert gateway.post(CHAT, body(stream=True)).status == 502
+    assert len(upstream.received) == 1
+
+
+def test_short_body_is_never_a_success(gateway, upstream):
+    always(upstream, [b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}", CLOSE])
+    assert gateway.post(CHAT, body()).status == 502
+
+
+def test_no_first_byte_in_time(gateway, upstream):
+    always(upstream, [Wait(NEVER)])
+    response = gateway.post(CHAT, body(model="slow"))
+    assert (response.status, response.error["code"]) == (504, "upstream_timeout")
+    assert upstream.received[0].closed.wait(10)
+
+
+def test_no_first_token_in_time_falls_back(gateway, upstream):
+    upstream.script = lambda received: (
+        [STREAM_HEAD, Wait(NEVER)] if len(upstream.received) == 1 else stream(event("b"))
+    )
+    response = gateway.post(CHAT, body(model="slow", stream=True))
+    assert response.status == 200
+    assert response.headers["x-headgate-served-variant"] == "fallback"
+
+
+def test_error_as_first_event_is_an_error(gateway, upstream):
+    failing = stream(b'data: {"error": {"message": "overloaded", "code": 529}}\n\n', done=False)
+    upstream.script = lambda received: failing if len(upstream.received) <= 2 else stream(event("b"))
+    response = gateway.post(CHAT, body(stream=True))
+    assert response.status == 200
+    assert models(upstream) == ["base-model", "base-model", "fallback-model"]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [[RESET], [CLOSE], [b"0\r\n\r\n"], [chunk(b'data: {"error": {"message": "boom"}}\n\n'), Wait(NEVER)]],
+    ids=["reset", "close", "no-done", "error-event"],
+)
+def test_broken_after_commit(gateway, upstream, ending):
+    always(upstream, [STREAM_HEAD, *(chunk(event(str(number))) for number in range(5)), *ending])
+    response = gateway.post(CHAT, body(stream=True))
+    assert response.status == 200
+    sent = b"".join(event(str(number)) for number in range(5))
+    assert response.body.startswith(sent)
+    last = response.body[len(sent) :]
+    assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "upstream_error"
+    assert b"[DONE]" not in response.body and b"boom" not in response.body
+    assert len(upstream.received) == 1
+
+
+def test_partial_event_is_not_passed_on(gateway, upstream):
+    always(upstream, [STREAM_HEAD, chunk(event("a")), chunk(b'data: {"choi'), CLOSE])
+    response = gateway.post(CHAT, body(stream=True))
+    assert b"choi" not in response.body.removeprefix(event("a"))
+    assert response.body.count(b"\n\n") == 2
+
+
+def test_stall_after_commit(gateway, upstream):
+    always(upstream, [STREAM_HEAD, chunk(event("a")), Wait(NEVER)])
+    response = gateway.post(CHAT, body(model="slow", stream=True))
+    assert response.body.startswith(event("a")) and b'"error"' in response.body
+    assert upstream.received[0].closed.wait(10)
+
+
+def test_refused_connection_falls_back(gateway, upstream):
+    response = gateway.post(CHAT, body(), headers={"x-headgate-variant": "unreachable"}, key="pinner")
+    assert response.status == 200
+    assert response.headers["x-headgate-served-variant"] != "unreachable"
+
+
+def test_stale_pooled_connection_costs_nothing(gateway, upstream):
+    for _ in range(5):
+        always(upstream, [*answer(), CLOSE])
+        assert gateway.post(CHAT, body()).status == 200
+    assert len(upstream.received) == 5
+
+
+def test_second_answer_on_a_connection_is_not_believed(gateway, upstream):
+    twice = answer("first")[0] + answer("second")[0]
+    always(upstream, [twice])
+    for _ in range(3):
+        assert gateway.post(CHAT, body()).json["choices"][0]["message"]["content"] == "first"
+
+
+def test_huge_event_is_cut(gateway, upstream):
+    always(upstream, [STREAM_HEAD, chunk(event("a")), chunk(b"data: " + b"x" * (2 << 20)), Wait(NEVER)])
+    response = gateway.post(CHAT, body(stream=True))
+    assert b'"error"' in response.body
+    assert upstream.received[0].closed.wait(10)
+
+
+# ── clients that leave ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("streamed", "steps"),
+    [(False, [Wait(NEVER)]), (True, [Wait(NEVER)]), (True, [STREAM_HEAD, chunk(event("a")), Wait(NEVER)])],
+    ids=["non-stream", "before-first-byte", "mid-stream"],
+)
+def test_client_that_leaves_closes_the_upstream(gateway, upstream, streamed, steps):
+    always(upstream, steps)
+    cancelled = gateway.metric("headgate_requests_total", status="cancelled")
+    with gateway.open(CHAT, body(stream=streamed), wait=len(steps) == 3) as response:
+        if len(steps) == 3:
+            assert response.read_event() == event("a")
+        else:
+            gateway.wait_until(lambda: bool(upstream.received))
+    assert upstream.received[0].closed.wait(10)
+    gateway.wait_for_metric(cancelled + 1, "headgate_requests_total", status="cancelled")
