@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from config.model import Many, Model, header_name
 from config.units import Share, Weight
 
+UNKNOWN_KEY = "is an unknown key"
+
 OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "exists")
 
 Value = TypeVar("Value")
@@ -76,10 +78,27 @@ def _scalar(value: object) -> object:
 
 Scalar = Annotated[str | bool | int | Number, BeforeValidator(_scalar)]
 
-NumberTest = Annotated[Test[Number], BeforeValidator(_bare, json_schema_input_type=Number | Test[Number])]
-ScalarTest = Annotated[Test[Scalar], BeforeValidator(_bare, json_schema_input_type=Scalar | Test[Scalar])]
-TextTest = Annotated[Test[str], BeforeValidator(_bare, json_schema_input_type=str | Test[str])]
-FeatureTest = Annotated[Test[Feature], BeforeValidator(_bare, json_schema_input_type=Feature | Test[Feature])]
+
+class NumberTest(Test[Number]):
+    """Operators on a number."""
+
+
+class ScalarTest(Test[Scalar]):
+    """Operators on a text, a number or a truth value."""
+
+
+class TextTest(Test[str]):
+    """Operators on a text."""
+
+
+class FeatureTest(Test[Feature]):
+    """Operators on what a request makes use of."""
+
+
+Numeric = Annotated[NumberTest, BeforeValidator(_bare, json_schema_input_type=Number | NumberTest)]
+Free = Annotated[ScalarTest, BeforeValidator(_bare, json_schema_input_type=Scalar | ScalarTest)]
+Textual = Annotated[TextTest, BeforeValidator(_bare, json_schema_input_type=str | TextTest)]
+Featured = Annotated[FeatureTest, BeforeValidator(_bare, json_schema_input_type=Feature | FeatureTest)]
 
 
 class Gain(Model):
@@ -100,21 +119,21 @@ def _open_subject(key: str) -> str:
         if lowered in _CREDENTIALS:
             raise ValueError("is a credential and may not be a condition; use `application`")
         return f"header.{lowered}"
-    raise ValueError("unknown key")
+    raise ValueError(UNKNOWN_KEY)
 
 
 class When(Model):
     """Conditions by subject; besides the fields, `metadata.KEY` and `header.NAME`."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[Annotated[str, AfterValidator(_open_subject)], ScalarTest]
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_open_subject)], Free]
 
-    difficulty: NumberTest | None = None
+    difficulty: Numeric | None = None
     gain: Gain | None = None
-    tokens: NumberTest | None = None
-    language: TextTest | None = None
-    has: FeatureTest | None = None
-    application: TextTest | None = None
+    tokens: Numeric | None = None
+    language: Textual | None = None
+    has: Featured | None = None
+    application: Textual | None = None
     percent: Weight | None = None
 
     @property

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, field_serializer
 
 from config.model import Many, Model, Text
 from config.names import Name
@@ -70,14 +70,19 @@ class Query(Model):
 def _switch(value: object) -> object:
     if value == "off":
         return None
+    if value is None:
+        raise ValueError("must be off, on, or a mapping of limits")
     return {} if value == "on" else value
 
 
-Limits = TypeVar("Limits", bound=Model)
-Switch = Annotated[
-    Limits | None, BeforeValidator(_switch, json_schema_input_type=Literal["off", "on"] | Limits | None)
-]
-"""`off` is None; `on`, or a part of the limits, takes the rest from the metric's defaults."""
+_Switch = Literal["off", "on"]
+
+# `off` is None; `on`, or a part of the limits, takes the rest from the metric's defaults.
+Compared = Annotated[Comparison | None, BeforeValidator(_switch, json_schema_input_type=_Switch | Comparison)]
+Reviewed = Annotated[Review | None, BeforeValidator(_switch, json_schema_input_type=_Switch | Review)]
+Failed = Annotated[Failure | None, BeforeValidator(_switch, json_schema_input_type=_Switch | Failure)]
+Slowed = Annotated[Slowness | None, BeforeValidator(_switch, json_schema_input_type=_Switch | Slowness)]
+Costed = Annotated[Ratio | None, BeforeValidator(_switch, json_schema_input_type=_Switch | Ratio)]
 
 COMPARED = (
     "validation_passed", "needs_review", "errors", "score", "latency_p95", "time_to_first_token_p95",
@@ -88,15 +93,19 @@ COSTS = ("cost_per_request", "cost_per_success")
 class Guardrails(Model):
     """A limit per metric; None is off."""
 
-    validation_passed: Switch[Comparison] = Comparison()
-    needs_review: Switch[Review] = None
-    errors: Switch[Failure] = Failure()
-    score: Switch[Comparison] = None
-    latency_p95: Switch[Slowness] = Slowness()
-    time_to_first_token_p95: Switch[Slowness] = None
-    cost_per_request: Switch[Ratio] = None
-    cost_per_success: Switch[Ratio] = None
+    validation_passed: Compared = Comparison()
+    needs_review: Reviewed = None
+    errors: Failed = Failure()
+    score: Compared = None
+    latency_p95: Slowed = Slowness()
+    time_to_first_token_p95: Slowed = None
+    cost_per_request: Costed = None
+    cost_per_success: Costed = None
     prometheus: Many[Query] = ()
+
+    @field_serializer(*COMPARED, *COSTS, mode="wrap", when_used="json")
+    def _written(self, limits: Model | None, write: SerializerFunctionWrapHandler) -> object:
+        return "off" if limits is None else write(limits)
 
     @property
     def comparisons(self) -> dict[str, Comparison]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
@@ -21,6 +22,15 @@ MODEL = re.compile(r"[A-Za-z0-9._:/@-]{1,256}")
 def name_hash(text: str) -> int:
     """The 32-bit hash of a name: blake2b with a digest of 4 bytes, read big-endian, over UTF-8."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big")
+
+
+def hash_collisions(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Names whose hash an earlier, different name has: they could not be told apart in a request id."""
+    seen: dict[int, str] = {}
+    for name in names:
+        earlier = seen.setdefault(name_hash(name), name)
+        if earlier != name:
+            yield name, earlier
 
 
 def _matching(pattern: re.Pattern[str], rule: str) -> tuple[AfterValidator, WithJsonSchema]:

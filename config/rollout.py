@@ -37,7 +37,7 @@ class Rollout(Model):
 
     baseline: Name
     candidate: Name
-    stages: Annotated[Many[PlannedStage], Field(min_length=1)]
+    stages: Many[PlannedStage] = Field(json_schema_extra={"minItems": 1})
     mode: Literal["auto", "recommend", "manual"] = "auto"
     start: Literal["auto", "manual"] = "auto"
     attribution_window: Duration = DAY

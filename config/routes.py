@@ -123,8 +123,8 @@ class Route(Assignment):
     """A public model name. Without segments its own assignment makes one, named `all`."""
 
     names: Many[ModelName] = ()
-    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
-    segments: Annotated[Many[Segment], Field(min_length=1)] | None = None
+    variants: dict[Name, Variant] = Field(json_schema_extra={"minProperties": 1})
+    segments: Many[Segment] | None = None
     sticky: Many[Annotated[str, AfterValidator(_sticky_source)]] = STICKY
     difficulty: Difficulty = Difficulty()
     fallbacks: Many[Name] = ()

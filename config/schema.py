@@ -15,9 +15,7 @@ points float fractions of 1. What concerns more than one field is in `config.rul
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from config.model import Model
 from config.names import Name, RouteName
@@ -29,10 +27,12 @@ from config.upstreams import Upstream
 class Config(Model):
     """A whole configuration."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["upstreams", "routes"]})
+
     server: Server = Server()
-    upstreams: Annotated[dict[Name, Upstream], Field(min_length=1)]
-    routes: Annotated[dict[RouteName, Route], Field(min_length=1)]
+    upstreams: dict[Name, Upstream] = Field(default={}, json_schema_extra={"minProperties": 1})
+    routes: dict[RouteName, Route] = Field(default={}, json_schema_extra={"minProperties": 1})
     passthrough: Passthrough | None = None
-    store: Store = Store()
+    store: Store = Field(default=Store(), json_schema_extra={"default": {"url": "sqlite"}})
     capture: Capture = Capture()
     prometheus: Prometheus | None = None

@@ -106,7 +106,9 @@ def _store_url(value: SecretStr) -> SecretStr:
 class Store(Model):
     """Where evidence and rollouts live: `sqlite` in the state directory, or a shared store."""
 
-    url: Annotated[SecretStr, AfterValidator(_store_url)] = SecretStr("sqlite")
+    url: Annotated[SecretStr, AfterValidator(_store_url)] = Field(
+        default=SecretStr("sqlite"), json_schema_extra={"default": "sqlite"}
+    )
 
     @property
     def shared(self) -> bool:

@@ -97,7 +97,7 @@ class SimulatedUpstream(Model):
     )
     tokens_per_second: float = Field(default=0.0, ge=0)
     error_rate: Share = 0
-    pass_rate: PassRate = ((0.0, 10_000),)
+    pass_rate: PassRate = Field(default=((0.0, 10_000),), json_schema_extra={"default": "100%"})
     book: ExistingFile | None = None
     seed: int | None = None
 

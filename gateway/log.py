@@ -25,9 +25,17 @@ LAST_WORDS = 0.5
 """Seconds that a leaving process waits for its last lines to be written."""
 
 _CREDENTIALS = re.compile(
-    r"(?i)(\bbearer\s+|\b(?:api[-_]?key|authorization|password|secret|token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&]+"
-    r"|\b(?:sk|hg|gsk|xai|hf)[-_][A-Za-z0-9_-]{8,}|\bAIza[A-Za-z0-9_-]{20,}"
+    r"""
+    (  \b (?:api[-_]?key|authorization|password|secret|token) ["']? \s* [:=] \s* ["']?
+       (?:(?:bearer|basic)\s+)?
+    |  \b bearer \s+
+    )  [^\s"',;&]+
+    |  \b (?:sk|hg|gsk|xai|hf) [-_] [A-Za-z0-9_-]{8,}
+    |  \b AIza [A-Za-z0-9_-]{20,}
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+"""What follows the name of a secret, and what begins as providers' keys and ours do."""
 
 
 def redact(text: str) -> str:
@@ -102,3 +110,4 @@ def configure(level: int = logging.INFO) -> None:
     writer = Writer(STDERR)
     writer.setFormatter(Lines() if os.isatty(STDERR) else Objects())
     logging.basicConfig(level=level, handlers=[writer], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of every start and end

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from routing.snapshot import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a request says of itself.
 
     `endpoint` is `chat`, `completions`, `embeddings` or `responses`. `headers` maps lower-case names to raw

@@ -1,24 +1,24 @@
 """What an attempt's result means for the next one: the failure table.
 
-    result        same-variant retry   next variant   breaker
-    ──────────────────────────────────────────────────────────
-    refused       yes                  yes            yes       nothing was sent
-    ambiguous     if allowed           if allowed     yes       sent, no answer
-    timeout       no                   yes            yes
-    server_error  yes                  yes            yes       5xx, or 200 whose first event is an error
-    rate_limited  if soon              yes            no        429
-    denied        no                   yes            yes       401, 403, 404
-    rejected      no                   no             no        400, 413, 422 and other 4xx
-    broken        no                   no             yes       after commit
+result        same-variant retry   next variant   breaker
+──────────────────────────────────────────────────────────
+refused       yes                  yes            yes       nothing was sent
+ambiguous     if allowed           if allowed     yes       sent, no answer
+timeout       no                   yes            yes
+server_error  yes                  yes            yes       5xx, or 200 whose first event is an error
+rate_limited  if soon              yes            no        429
+denied        no                   yes            yes       401, 403, 404
+rejected      no                   no             no        400, 413, 422 and other 4xx
+broken        no                   no             yes       after commit
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class Result(Enum):
+class Result(StrEnum):
     """How an attempt ended: a closed set, also the label `result` of the attempt series."""
 
     OK = "ok"
@@ -42,17 +42,19 @@ class Consequence:
     breaker: bool
 
 
+NOTHING = Consequence(retry=False, fallback=False, breaker=False)
+
 CONSEQUENCES = {
-    Result.OK: Consequence(retry=False, fallback=False, breaker=False),
+    Result.OK: NOTHING,
     Result.REFUSED: Consequence(retry=True, fallback=True, breaker=True),
     Result.AMBIGUOUS: Consequence(retry=False, fallback=False, breaker=True),
     Result.TIMEOUT: Consequence(retry=False, fallback=True, breaker=True),
     Result.SERVER_ERROR: Consequence(retry=True, fallback=True, breaker=True),
     Result.RATE_LIMITED: Consequence(retry=False, fallback=True, breaker=False),
     Result.DENIED: Consequence(retry=False, fallback=True, breaker=True),
-    Result.REJECTED: Consequence(retry=False, fallback=False, breaker=False),
+    Result.REJECTED: NOTHING,
     Result.BROKEN: Consequence(retry=False, fallback=False, breaker=True),
-    Result.CANCELLED: Consequence(retry=False, fallback=False, breaker=False),
+    Result.CANCELLED: NOTHING,
 }
 
 SOON = 1.0

@@ -14,10 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 BASIS_POINTS = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
+
+ENDPOINTS = frozenset(("chat", "completions", "embeddings", "responses"))
+"""What a request may ask of a variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class System:
 class Variant:
     """One choice in a route, ready to shape a request body.
 
-    `label` is `upstream/model` for a variant reached directly; `hash` is the 32-bit hash of its name that
-    the request id carries. `price` is None when nothing is known: unpriced, never free.
+    `hash` is the 32-bit hash of its name that the request id carries. `price` is None when nothing is known:
+    unpriced, never free. `parameters` and `override` are named as the upstream knows them.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Variant:
     drop: tuple[str, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
     system: System | None = None
+    endpoints: frozenset[str] = ENDPOINTS
+    """The endpoints that it can serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class Condition:
 
     `subject` is `difficulty`, `gain`, `tokens`, `language`, `has`, `metadata`, `header`, `application` or
     `percent`; `name` is the metadata field or the lower-case header name, else empty; `operator` is one of
-    `eq ne in gt gte lt lte exists` (`percent` uses `lt` on a bucket in basis points).
+    `eq ne in gt gte lt lte exists`. `percent` has `lt` on a bucket drawn with `salt`, `gain` has `top`, both
+    in basis points; `in` has a tuple of values.
     """
 
     subject: str
@@ -127,6 +134,7 @@ class Segment:
     assignment: Fixed | Weights | Rollout | Cascade
     sample: int = BASIS_POINTS
     """The share of requests, in basis points, whose outcome is wanted."""
+    sample_salt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,8 @@ class Difficulty:
 
     `scale` is `codeforces`, `baekjoon`, `label` or `range`; `minimum` and `maximum` bound valid scores;
     `sources` holds (`header`, "") or (`metadata`, field) in order of preference; `strata` are rising
-    bounds between bands.
+    bounds between bands, `labels` the bands' names (`lt1600 1600-2200 … ge2800`), one more than
+    bounds. Without bounds everything is in the stratum `none`.
     """
 
     scale: str = "codeforces"
@@ -144,6 +153,13 @@ class Difficulty:
     sources: tuple[tuple[str, str], ...] = (("header", ""),)
     default: float | None = None
     strata: tuple[float, ...] = ()
+    labels: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        bounds = [str(int(bound)) if bound == int(bound) else repr(bound) for bound in self.strata]
+        between = [f"{low}-{high}" for low, high in pairwise(bounds)]
+        labels = (f"lt{bounds[0]}", *between, f"ge{bounds[-1]}") if bounds else ("none",)
+        object.__setattr__(self, "labels", labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +174,11 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The public model name that clients send, and how it resolves."""
+    """The public model name that clients send, and how it resolves.
+
+    `after` maps a variant's name to what is tried after it: `fallbacks` without itself, and without any
+    candidate that a segment's rollout has rolled back.
+    """
 
     name: str
     hash: int
@@ -172,6 +192,17 @@ class Route:
     timeouts: Timeouts = Timeouts()
     retries: int = 1
     retry_ambiguous: bool = False
+    after: Mapping[str, tuple[Variant, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rolled_back = {
+            segment.assignment.candidate.name
+            for segment in self.segments
+            if isinstance(segment.assignment, Rollout) and segment.assignment.rolled_back
+        }
+        sound = [variant for variant in self.fallbacks if variant.name not in rolled_back]
+        after = {name: tuple(variant for variant in sound if variant.name != name) for name in self.variants}
+        object.__setattr__(self, "after", after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +264,6 @@ class Snapshot:
     response_headers: str = "full"
     lame_duck: float = 5.0
     drain: float = 30.0
+    direct: Mapping[str, Route] = field(default_factory=dict)
+    """Upstream's name → the route of requests for `upstream/model`: one segment, one variant, whose model is
+    filled in by the request."""

@@ -23,12 +23,12 @@ class Kind(IntEnum):
     """What a message is about."""
 
     BATCH = 1  # worker → control plane: records.Batch
-    SNAPSHOT = 2  # control plane → workers and supervisor: a pickled Snapshot
+    SNAPSHOT = 2  # supervisor, control plane → worker: a pickled Snapshot
     READY = 3  # worker, control plane → supervisor: serving
-    LAME_DUCK = 4  # supervisor → worker: say "not ready", go on serving
+    LAME_DUCK = 4  # supervisor → worker, control plane: say "not ready", go on serving
     DRAIN = 5  # supervisor → worker, control plane: finish and leave
     RELOAD = 6  # supervisor → control plane: read the configuration again
-    SOURCE = 7  # supervisor → control plane: what it starts from
+    SOURCE = 7  # supervisor → control plane: what it starts from; back: what its successor will
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -22,7 +22,7 @@ from gateway.demo.application import Application
 from gateway.demo.board import Board
 from gateway.demo.child import HOST, Child, GatewayFailed, Ports, PortTaken, choose_ports
 from gateway.demo.scenario import BOOK, CANDIDATES, set_up, weights
-from gateway.demo.screen import Place, how_to_call, line, screen, table
+from gateway.demo.screen import WIDE, Place, how_to_call, line, screen, table
 from gateway.providers.simulation_book import load
 
 _REFRESH = 0.25
@@ -85,10 +85,10 @@ def command(
 
 async def _demo(options: Options, ports: Ports) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     setup = set_up(options.scenario)
-    note = f"8080 or 8081 is taken: on {ports.data} and {ports.admin} instead" if ports.moved else ""
+    note = f"8080/8081 taken: on {ports.data} and {ports.admin}" if ports.moved else ""
     place = Place(options.scenario, ports.data, ports.admin, setup.key, note)
     with tempfile.TemporaryDirectory(prefix="headgate-demo-") as directory:
         child = Child(Path(directory), setup.text, ports)
@@ -147,14 +147,21 @@ async def _show(options: Options, place: Place, board: Board, start: float) -> N
         await _show_lines(console, place, board, start)
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        while True:
-            live.update(screen(place, board, time.monotonic() - start), refresh=True)
-            await asyncio.sleep(_REFRESH)
+
+        def refresh() -> None:
+            live.update(screen(place, board, time.monotonic() - start, console.size), refresh=True)
+
+        try:
+            while True:
+                refresh()
+                await asyncio.sleep(_REFRESH)
+        finally:
+            refresh()
 
 
 async def _show_lines(console: Console, place: Place, board: Board, start: float) -> None:
-    click.echo(f"headgate demo, candidate: {place.scenario}. {place.note}".rstrip())
-    console.print(how_to_call(place), soft_wrap=True)
+    click.echo(f"headgate demo, scenario {place.scenario}. {place.note}".rstrip())
+    console.print(how_to_call(place, WIDE), soft_wrap=True)
     while True:
         await asyncio.sleep(_LINE_EVERY)
         click.echo(line(board, time.monotonic() - start))
@@ -173,4 +180,5 @@ def _summarise(options: Options, place: Place, board: Board, seconds: float) -> 
         click.echo(json.dumps(summary))
         return
     click.echo(line(board, seconds).partition("  |  ")[0])
-    Console().print(table(board.rows()))
+    console = Console()
+    console.print(table(board.rows(), console.width))

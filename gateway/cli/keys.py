@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-SCOPES = ("chat", "outcomes", "pin", "direct", "passthrough", "admin:read", "admin")
+from config.names import NAME, ROUTE
+from config.server import Scope
+
+SCOPES = get_args(Scope)
 DEFAULT_SCOPES = ("chat", "outcomes")
 PREFIX = "hg_"
-_NAME = re.compile(r"[A-Za-z0-9._:/@-]{1,256}")
 
 
-def _names(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    for name in (value,) if isinstance(value, str) else value or ():
-        if not _NAME.fullmatch(name):
-            raise click.BadParameter("use letters, digits and . _ : / @ - only, 256 at most.", context, parameter)
+def _name(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and NAME.fullmatch(value) is None:
+        raise click.BadParameter("use 1 to 64 letters, digits or . _ - and begin with a letter or digit.")
     return value
+
+
+def _routes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(ROUTE.fullmatch(value) for value in values):
+        raise click.BadParameter("a route's name has letters, digits or any of . _ : @ - only.")
+    return values
 
 
 @click.group()
@@ -29,14 +35,14 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("name", callback=_names)
-@click.option("--application", callback=_names, help="Who calls with it.  [default: NAME]")
+@click.argument("name", callback=_name)
+@click.option("--application", callback=_name, help="Who calls with it.  [default: NAME]")
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), metavar="S",
     help=f"What it may do: {', '.join(SCOPES)}; repeatable.  [default: {', '.join(DEFAULT_SCOPES)}]",
 )  # fmt: skip
 @click.option(
-    "--route", "routes", multiple=True, callback=_names, metavar="R",
+    "--route", "routes", multiple=True, callback=_routes, metavar="R",
     help="A route it may use; repeatable.  [default: all]",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help='Print {"key", "entry"} as JSON.')

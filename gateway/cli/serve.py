@@ -11,9 +11,11 @@ from time import time
 import click
 
 from config.environment import from_environment
-from config.load import ConfigError, Loaded, load
+from config.load import Loaded, load
+from config.problems import ConfigError
 from gateway.control.source import Secrets, Source, compile_source, fingerprint
 from gateway.log import configure
+from gateway.providers.registry import ProviderRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
 from gateway.supervisor.state import Unusable, open_state
@@ -21,6 +23,7 @@ from gateway.supervisor.supervisor import Listeners, Supervisor
 
 DEFAULT_FILE = Path("headgate.yaml")
 MOST_WORKERS = 8
+PORT = click.IntRange(0, 65535)
 log = logging.getLogger("headgate.supervisor")
 
 
@@ -37,9 +40,9 @@ def usable_processors() -> int:
     show_envvar=True, help="The configuration.  [default: ./headgate.yaml, else environment variables]",
 )  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where applications reach the gateway.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--port", default=8080, show_default=True, type=PORT, help="0: a free one.")
 @click.option("--admin-host", default="127.0.0.1", show_default=True, help="Where operators reach it.")
-@click.option("--admin-port", default=8081, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--admin-port", default=8081, show_default=True, type=PORT, help="0: a free one.")
 @click.option(
     "--workers", type=click.IntRange(1, 256), default=lambda: min(usable_processors(), MOST_WORKERS),
     show_default=f"one a processor, {MOST_WORKERS} at most", help="Worker processes.",
@@ -58,11 +61,11 @@ def command(
     try:
         source = first_source(path, state)
         listeners = Listeners(listen(host, port, workers), listen(admin_host, admin_port, 1)[0])
-    except (Unusable, Unavailable) as error:
+    except (ProviderRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
     for warning in source.loaded.warnings:
-        log.warning("%s: %s", warning.path, warning.message)
+        log.warning("%s", warning)
     raise_descriptor_limit()
     try:
         asyncio.run(Supervisor(listeners, source).run())
@@ -71,23 +74,26 @@ def command(
 
 
 def first_source(path: Path | None, state: Path) -> Source:
-    """Loads the configuration and compiles the first snapshot. Raises Unusable, click.ClickException."""
+    """Loads the configuration and compiles the first snapshot.
+
+    Raises Unusable, ProviderRefused, click.ClickException.
+    """
     if path is None and DEFAULT_FILE.is_file():
         path = DEFAULT_FILE
     # Taken before loading, so that an edit made meanwhile is seen as one.
-    before = fingerprint([path] if path else [])
+    before = fingerprint([path.absolute()] if path else [])
     loaded = _load(path)
     prints = fingerprint(loaded.files) | before
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
-    return Source(path, loaded, prints, secrets, compile_source(loaded.config, secrets, 1), time())
+    snapshot = compile_source(loaded.config, secrets, 1)
+    return Source(path.absolute() if path else None, loaded, prints, secrets, snapshot, time())
 
 
 def _load(path: Path | None) -> Loaded:
     try:
         return from_environment(os.environ) if path is None else load(path, os.environ)
     except ConfigError as error:
-        first, count = error.problems[0], len(error.problems)
-        place = "" if path is None else f"{path}:{first.line}: " if first.line else f"{path}: "
-        more = f" (and {count - 1} more; `headgate check {path}` shows all)" if count > 1 else ""
-        raise click.ClickException(f"{place}{first.path}: {first.message}{more}") from None
+        first, others = error.problems[0], len(error.problems) - 1
+        more = f" (and {others} more: see `headgate check {path}`)" if path and others else ""
+        raise click.ClickException(first.located(error.source) + more) from None

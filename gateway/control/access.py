@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -65,4 +65,5 @@ def _is_local(host: str) -> bool:
         address = ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    return address.is_loopback or (address.version == 6 and bool(address.ipv4_mapped and address.ipv4_mapped.is_loopback))
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback

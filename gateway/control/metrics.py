@@ -26,7 +26,7 @@ from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
 Labels = tuple[str, ...]
 
 SILENCE = 3.0
-"""Seconds after which a worker that says nothing is taken for dead and its gauges go; it speaks every 0.1 s."""
+"""Seconds after which a worker that says nothing is taken for dead; a living one speaks every 0.1 s."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ log = logging.getLogger("headgate.control")
 
 
 class Feed:
-    """Sends one worker the newest snapshot, however slowly it takes them; what is outdated meanwhile is skipped."""
+    """Sends one worker the newest snapshot; what has become outdated while it was busy is skipped."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import time
 
-from config.load import ConfigError, Loaded, load
+from config.load import load
+from config.problems import ConfigError
 from gateway.control.plane import Plane
 from gateway.control.source import Source, fingerprint
+from gateway.providers.registry import ProviderRefused
 
 LOOK = 1.0
 """Seconds between two looks at the files."""
@@ -29,7 +31,7 @@ class Reloader:
         self._plane = plane
         self._asked = asyncio.Event()
         self._seen: Mapping[Path, bytes] = plane.source.prints
-        self._refused: str | None = None
+        self._refused: list[str] | None = None
 
     def ask(self) -> None:
         """Reads the configuration again now, changed or not (SIGHUP)."""
@@ -69,30 +71,30 @@ class Reloader:
         try:
             source = await asyncio.to_thread(_succeed, self._plane.source, path, now)
         except ConfigError as error:
-            self._refuse(error, changed)
+            self._refuse([problem.located(error.source) for problem in error.problems], changed)
+            return
+        except ProviderRefused as error:
+            self._refuse([str(error)], changed)
             return
         self._refused = None
         self._seen = source.prints
         await self._plane.adopt(source)
         log.info("configuration reloaded, serving revision %d", source.snapshot.revision)
         for warning in source.loaded.warnings:
-            log.warning("%s: %s", warning.path, warning.message)
+            log.warning("%s", warning)
 
-    def _refuse(self, error: ConfigError, changed: bool) -> None:
-        problems = str(error)
+    def _refuse(self, problems: list[str], changed: bool) -> None:
         if problems == self._refused and not changed:
             return
         self._refused = problems
         self._plane.metrics.reload_failed()
-        revision = self._plane.snapshot.revision
-        for problem in error.problems:
-            where = f"line {problem.line}: " if problem.line else ""
-            log.error("edit refused: %s%s: %s", where, problem.path, problem.message)
-        log.error("the configuration is not valid; revision %d is served on", revision)
+        for problem in problems:
+            log.error("edit refused: %s", problem)
+        log.error("the configuration is not valid; revision %d is served on", self._plane.snapshot.revision)
 
 
 def _succeed(source: Source, path: Path, before: Mapping[Path, bytes]) -> Source:
-    """Loads and compiles. Raises ConfigError."""
-    loaded: Loaded = load(path, os.environ)
+    """Loads and compiles. Raises ConfigError, ProviderRefused."""
+    loaded = load(path, os.environ)
     prints = fingerprint(loaded.files) | {file: before[file] for file in loaded.files if file in before}
     return source.succeeded_by(loaded, prints, time())

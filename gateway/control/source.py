@@ -15,6 +15,7 @@ from pathlib import Path
 
 from config.load import Loaded
 from config.schema import Config
+from gateway.providers.registry import verify
 from routing.compile import compile_snapshot
 from routing.snapshot import Snapshot
 
@@ -43,7 +44,7 @@ class Source:
     since: float
 
     def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
-        """The source after a good edit: the next revision."""
+        """The source after a good edit: the next revision. Raises ProviderRefused."""
         snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1)
         return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
 
@@ -60,14 +61,19 @@ class Source:
 
 
 def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
-    """The snapshot of a configuration; signing keys that it gives win over the deployment's own."""
+    """The snapshot of a configuration; signing keys that it gives win over the deployment's own.
+
+    Raises ProviderRefused when a worker could not make the provider of an upstream.
+    """
     keys = tuple(
-        hashlib.blake2b(text.encode(), digest_size=32, person=b"headgate-signing").digest()
-        for text in config.server.signing_keys
+        hashlib.blake2b(key.get_secret_value().encode(), digest_size=32, person=b"headgate-signing").digest()
+        for key in config.server.signing_keys
     )
-    return compile_snapshot(
+    snapshot = compile_snapshot(
         config, revision=revision, signing_keys=keys or (secrets.signing_key,), unit_key=secrets.unit_key
     )
+    verify(snapshot.upstreams.values())
+    return snapshot
 
 
 def fingerprint(files: Iterable[Path]) -> dict[Path, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -81,7 +82,7 @@ def _endpoint(service: Service, answer: Callable[[HttpRequest], Answer]) -> Call
     return endpoint
 
 
-def _not_there(service: Service) -> Callable[..., object]:
+def _not_there(service: Service) -> Any:
     async def handler(request: HttpRequest, error: HTTPException) -> Response:
         refusal = MethodNotAllowed() if error.status_code == 405 else NotFound()
         return _refusal(service, refusal, error.headers)

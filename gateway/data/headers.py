@@ -15,8 +15,8 @@ _PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
 _known: dict[bytes, bytes] = {}
 
 
-def response_headers(table: Table, account: Account, date: bytes, *, stream: bool) -> bytes:
-    """The gateway's own lines, on answers and errors alike."""
+def response_headers(table: Table, account: Account, date: bytes, *, priced: bool = False) -> bytes:
+    """The gateway's own lines, on answers and errors alike; `priced`: the cost is known by now, if ever."""
     lines = b"date: %b\r\nx-request-id: %b\r\n" % (date, account.request_id.encode())
     decision = account.decision
     if decision is None or not table.full:
@@ -25,7 +25,7 @@ def response_headers(table: Table, account: Account, date: bytes, *, stream: boo
     lines += b"x-headgate-attempts: %d\r\n" % account.attempts
     if decision.difficulty.value is not None:
         lines += b"x-headgate-difficulty: %b\r\n" % f"{decision.difficulty.value:g}".encode()
-    if account.cost is not None and not stream:
+    if priced and account.cost is not None:
         lines += b"x-headgate-cost-usd: %.9f\r\n" % account.cost
     if decision.wants_outcome:
         lines += b"x-headgate-validate: 1\r\n"

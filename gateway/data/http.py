@@ -20,6 +20,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from gateway.data.request import Request, status_line
+from gateway.outbox import Outbox
 from gateway.run import Run
 from routing.snapshot import Limits
 
@@ -40,6 +41,7 @@ class Service(Protocol):
 
     limits: Limits
     draining: bool
+    outbox: Outbox
 
     def handle(self, request: Request) -> Coroutine[Any, Any, None]:
         """The coroutine that answers a request."""
@@ -58,6 +60,7 @@ class HttpProtocol(asyncio.Protocol):
         self._connections = connections
         self._runs = runs
         self._loop = asyncio.get_running_loop()
+        self._unwritten: list[bytes] = []
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._target = b""
@@ -194,12 +197,24 @@ class HttpProtocol(asyncio.Protocol):
     # ── what requests need ───────────────────────────────────────────────────────────────────────────
 
     def write(self, data: bytes) -> None:
-        """Writes to the client, or nowhere when it has gone."""
+        """Writes to the client, together with all else that this turn of the event loop has to write."""
+        unwritten = self._unwritten
+        if not unwritten:
+            self._service.outbox.add(self)
+        unwritten.append(data)
+
+    def flush(self) -> None:
+        """Writes what is held, or nowhere when the client has gone."""
+        unwritten = self._unwritten
+        if not unwritten:
+            return
+        self._unwritten = []
         if self._transport is not None:
-            self._transport.write(data)
+            self._transport.write(unwritten[0] if len(unwritten) == 1 else b"".join(unwritten))
 
     def abort(self) -> None:
         """Closes at once, whatever is unsent."""
+        self._unwritten.clear()
         if self._transport is not None:
             self._transport.abort()
 
@@ -302,10 +317,12 @@ class HttpProtocol(asyncio.Protocol):
         """Closes our half and reads on for a moment: closing on unread bytes would reset the answer away."""
         self._refused = self._refused or 400
         self.deadline = monotonic() + LINGER
+        self.flush()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write_eof()
 
     def _close(self) -> None:
+        self.flush()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
 

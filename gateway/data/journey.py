@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from time import perf_counter
+from collections.abc import Iterator
+from time import perf_counter, time
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from gateway.data.account import Account
 from gateway.data.asgi import serve_asgi
-from gateway.data.attempt import Attempt, Attempts, RetryBudget
+from gateway.data.attempt import Attempt
+from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
 from gateway.data.errors import (
     GatewayError,
@@ -32,6 +34,7 @@ from gateway.data.refusal import translate
 from gateway.data.relay import Interrupted, note_usage, relay_stream
 from gateway.data.request import Request
 from gateway.data.table import Table
+from gateway.outbox import Outbox
 from routing.decide import decide
 from routing.errors import RoutingError
 from routing.facts import Facts
@@ -51,11 +54,12 @@ class Service:
         self.table = table
         self.recorder = recorder
         self.budget = RetryBudget()
+        self.outbox = Outbox()
         self.application: ASGIApp | None = None
         self.ready = False
         self.draining = False
         self.date = b""
-        self._nonces = b""
+        self._nonces: Iterator[bytes] = iter(())
 
     @property
     def limits(self) -> Limits:
@@ -99,38 +103,34 @@ class Service:
             decision = account.decision = decide(snapshot, facts)
         except RoutingError as error:
             raise translate(error) from None
-        account.request_id = table.sealer.seal(account.nonce, identity_of(decision, key))
+        account.request_id = table.sealer.seal(account.nonce, identity_of(decision, key, int(time() * 1000)))
 
-        stream = body.get("stream") is True
-        attempts = Attempts(table, self.recorder, self.budget, account, decision)
-        attempt = await attempts.make("/chat/completions", body, request.headers, stream=stream)
+        attempts = Attempts(
+            table, self.recorder, self.budget, account, decision,
+            path="/chat/completions", body=body, headers=request.headers, stream=body.get("stream") is True,
+        )  # fmt: skip
+        attempt = await attempts.first_answer()
         if attempt.result is not Result.OK:
             self._failed(request, table, account, attempt)
             return
         try:
-            await self._answer(request, table, account, attempt, body)
+            note_usage(account, attempt.variant, attempt.usage)
+            head = self._head(table, account, attempt)
+            if attempt.splitter is None:
+                request.respond(200, head, attempt.body)
+            else:
+                await relay_stream(request, account, attempt, head, asked=_asks_usage(body))
+            account.status = "ok"
         finally:
             attempts.ended(attempt)
 
-    async def _answer(
-        self, request: Request, table: Table, account: Account, attempt: Attempt, body: dict[str, Any]
-    ) -> None:
-        """Gives the client what the upstream said."""
-        if attempt.splitter is None:
-            note_usage(account, attempt, attempt.usage)
-            request.respond(200, self._head(table, account, attempt, stream=False), attempt.body)
-        else:
-            head = self._head(table, account, attempt, stream=True)
-            asked = bool((body.get("stream_options") or {}).get("include_usage"))
-            await relay_stream(request, account, attempt, head, asked=asked)
-        account.status = "ok"
-
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:
-        """The last attempt gave no answer: the upstream's own 4xx passes through, the rest is our own text."""
+        """The last attempt gave no answer: an upstream's 4xx passes through, the rest is our own text."""
         result = attempt.result
         if result is Result.REJECTED:
             account.status = "client_error"
-            request.respond(attempt.status, self._head(table, account, attempt, stream=False), attempt.body)
+            assert attempt.answer is not None
+            request.respond(attempt.answer.status, self._head(table, account, attempt), attempt.body)
             return
         account.status = "timeout" if result is Result.TIMEOUT else "upstream_error"
         if result is Result.TIMEOUT:
@@ -139,14 +139,14 @@ class Service:
             raise _limited(attempt)
         raise UpstreamError
 
-    def _head(self, table: Table, account: Account, attempt: Attempt, *, stream: bool) -> bytes:
-        own = response_headers(table, account, self.date, stream=stream)
+    def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
+        own = response_headers(table, account, self.date, priced=attempt.splitter is None)
         return own + passed_headers(attempt.headers)
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
         if not account.request_id:
             account.request_id = table.sealer.seal(account.nonce, Identity())
-        own = response_headers(table, account, self.date, stream=False)
+        own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 
     def crashed(self, request: Request, error: BaseException) -> None:
@@ -159,11 +159,17 @@ class Service:
 
     def nonce(self) -> bytes:
         """Twelve random bytes, taken from the system a page at a time."""
-        nonces = self._nonces
-        if not nonces:
-            nonces = os.urandom(12 * 340)
-        self._nonces = nonces[12:]
-        return nonces[:12]
+        nonce = next(self._nonces, None)
+        if nonce is None:
+            page = os.urandom(4080)
+            self._nonces = iter([page[at : at + 12] for at in range(0, len(page), 12)])
+            nonce = next(self._nonces)
+        return nonce
+
+
+def _asks_usage(body: dict[str, Any]) -> bool:
+    options = body.get("stream_options")
+    return bool(options and options.get("include_usage"))
 
 
 def _items(headers: dict[bytes, bytes]) -> int:

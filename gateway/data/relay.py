@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import Any
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
@@ -16,8 +15,9 @@ from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
 from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import UpstreamFailure
-from routing.cost import cost_usd, usage_of
+from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
+from routing.snapshot import Variant
 
 DONE = b"[DONE]"
 
@@ -26,14 +26,12 @@ class Interrupted(Exception):
     """A committed stream broke off."""
 
 
-def note_usage(account: Account, attempt: Attempt, usage: Any) -> None:
-    """Takes an upstream's usage object into the account, as tokens and cost."""
-    parsed = usage_of(usage)
-    if parsed is not None:
-        account.usage = parsed
-        price = attempt.variant.price
-        if price is not None:
-            account.cost = cost_usd(parsed, price)
+def note_usage(account: Account, variant: Variant, usage: Usage | None) -> None:
+    """Takes an answer's usage into the account; without one the cost is known only where tokens are free."""
+    price = variant.price
+    account.usage = usage
+    if price is not None and (usage is not None or not (price.input or price.output)):
+        account.cost = cost_usd(usage or Usage(0), price)
 
 
 async def relay_stream(
@@ -119,12 +117,12 @@ class _Relay:
         usage = parsed.get("usage")
         if usage is None:
             return True
-        note_usage(self._account, self._attempt, usage)
+        note_usage(self._account, self._attempt.variant, usage_of(usage))
         return self._asked or bool(parsed.get("choices"))
 
 
 def _matters(block: bytes) -> bool:
-    """Whether a block may hold usage, an error or the end. `"usage":null` is in every chunk when asked for."""
+    """Whether a block may hold usage, an error or the end; asked for usage, all have `"usage":null`."""
     return DONE in block or b'"error"' in block or block.count(b'"usage"') != block.count(b'"usage":null')
 
 

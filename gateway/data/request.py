@@ -118,8 +118,13 @@ class Request(Gate):
             block = b"%x\r\n%b\r\n" % (len(block), block)
         self._protocol.write(block)
 
+    @property
+    def congested(self) -> bool:
+        """Whether the client reads more slowly than we write."""
+        return self._protocol.congested
+
     async def writable(self) -> None:
-        """Waits while the client reads more slowly than we write."""
+        """Waits until the client has caught up."""
         while self._protocol.congested and not self.gone:
             await self
 

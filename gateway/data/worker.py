@@ -74,8 +74,9 @@ class Worker:
     async def run(self, listener: socket.socket) -> None:
         """Serves until told to drain, or until the supervisor is gone."""
         self._supervisor.listen(self._on_message, self._on_orphaned)
-        self._control.listen(self._on_message, lambda: None)
         service = self._service = Service(await self._first, self._recorder)
+        # Only now: what the control plane had sent to our predecessor may be older than what we begin with.
+        self._control.listen(self._on_message, lambda: None)
         service.application = make_application(service)
         started = asyncio.Event()
         config = uvicorn.Config(
@@ -183,8 +184,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A Headgate worker; started by the supervisor.")
     for name in ("--index", "--listen", "--supervisor", "--control"):
         parser.add_argument(name, type=int, required=True)
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
     configure()
     uvloop.run(_main(parser.parse_args()))
     sys.exit(0)

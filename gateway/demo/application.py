@@ -1,4 +1,4 @@
-"""The simulated application: sends tasks through the gateway with the official client, checks the programs."""
+"""The simulated application: asks the gateway with the official client and checks the returned programs."""
 
 from __future__ import annotations
 

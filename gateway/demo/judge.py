@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from dataclasses import dataclass
+from tempfile import gettempdir
 
 from gateway.providers.simulation_book import Task
 
@@ -59,7 +60,7 @@ async def _run(program: str, given: str) -> tuple[str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", "-c", _START, program,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={}, start_new_session=True,
+        env={}, cwd=gettempdir(), start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     try:

@@ -43,7 +43,7 @@ def weights() -> dict[tuple[str, str], int]:
 
 def set_up(scenario: str) -> Setup:
     """A configuration for `scenario` with fresh keys."""
-    key, admin_key = (f"hg_{secrets.token_urlsafe(24)}" for _ in range(2))
+    key, admin_key = (f"hg_{secrets.token_urlsafe(18)}" for _ in range(2))
     text = _CONFIGURATION.format(
         key_hash=hashlib.sha256(key.encode()).hexdigest(),
         admin_hash=hashlib.sha256(admin_key.encode()).hexdigest(),
@@ -65,6 +65,8 @@ server:
   keys:
     - {{name: demo, application: solver, hash: "sha256:{key_hash}", scopes: [chat, outcomes]}}
     - {{name: operator, application: operations, hash: "sha256:{admin_hash}", scopes: [admin]}}
+  lame_duck: 0s
+  drain: 1s
 upstreams:
   lab:    {{provider: simulated, latency: {{median: 450ms, p95: 900ms}}, tokens_per_second: 400,
            error_rate: 1%, pass_rate: {tuned}, book: {book}}}

@@ -7,15 +7,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import ConsoleDimensions, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from gateway.demo.board import Answered, Board, Row
-from gateway.demo.scenario import ROUTE
 
-_STRIP = 16
+_SCALE = "0        50    100"
+_STRIP = len(_SCALE)
+WIDE = 100
+"""Columns from which everything is shown."""
+_EXAMPLE = """\
+curl URL/chat/completions -H 'content-type: application/json' \\
+  -H 'authorization: Bearer KEY' \\
+  -d '{"model":"solver","metadata":{"rating":"2700"},"messages":[{"role":"user","content":"Hi"}]}'
+
+from openai import OpenAI
+client = OpenAI(base_url="URL", api_key="KEY")
+answer = client.chat.completions.create(model="solver", metadata={"rating": "2700"},
+    messages=[{"role": "user", "content": "Hi"}])
+print(answer.choices[0].message.content)"""
+_NARROW_EXAMPLE = """\
+curl URL/chat/completions \\
+  -H 'content-type: application/json' \\
+  -H 'authorization: Bearer KEY' \\
+  -d '{"model":"solver","metadata":{"rating":"2700"},
+       "messages":[{"role":"user","content":"Hi"}]}'
+
+from openai import OpenAI
+client = OpenAI(base_url="URL",
+                api_key="KEY")
+answer = client.chat.completions.create(
+    model="solver", metadata={"rating": "2700"},
+    messages=[{"role": "user", "content": "Hi"}])
+print(answer.choices[0].message.content)"""
+_OTHER_LINES = 11
+"""Lines of the screen besides the newest answers and the example."""
+_CANDIDATE = {
+    "good": "the candidate passes more",
+    "bad": "the candidate passes fewer",
+    "same": "the candidate passes as many",
+}
 _REASONS = {
     "wrong_answer": "wrong answer",
     "runtime_error": "crashed",
@@ -35,16 +68,19 @@ class Place:
     note: str = ""
 
 
-def screen(place: Place, board: Board, seconds: float) -> RenderableType:
-    """The whole screen, under 30 lines of 100 columns."""
+def screen(place: Place, board: Board, seconds: float, size: ConsoleDimensions) -> RenderableType:
+    """The whole screen: at its best on 100 columns and 30 lines, still whole on 80 and 24."""
+    example = _EXAMPLE if size.width >= WIDE else _NARROW_EXAMPLE
+    room = max(0, size.height - _OTHER_LINES - example.count("\n") - 1)
+    recent = list(board.recent)[max(0, len(board.recent) - room) :]
     return Group(
         _title(place, board, seconds),
         Text(),
-        table(board.rows()),
+        Padding(table(board.rows(), size.width), (0, 0, 0, 2)),
         Text(),
-        *(_recent(answered) for answered in board.recent),
+        *(_recent(answered) for answered in recent),
         Text(),
-        Padding(how_to_call(place), (0, 0, 0, 2)),
+        Padding(how_to_call(place, size.width), (0, 0, 0, 2)),
     )
 
 
@@ -52,22 +88,24 @@ def line(board: Board, seconds: float) -> str:
     """One plain line: where things stand."""
     parts = [
         f"{row.segment}/{row.variant} {row.requests} requests, {_share(row.pass_rate)} passed,"
-        f" p95 {_seconds(row.latency_p95)}"
+        f" p95 {_seconds(row.latency_p95)} s"
         for row in board.rows()
     ]
     return f"{_clock(seconds)}  {board.requests} requests, {board.errors} errors  |  " + "  |  ".join(parts)
 
 
-def table(rows: list[Row]) -> Table:
-    """Per segment and assigned variant: split, latency, validation result, cost."""
-    grid = Table(box=None, padding=(0, 1), pad_edge=True, header_style="dim")
+def table(rows: list[Row], width: int) -> Table:
+    """Per segment and assigned variant: split, latency, validation result, cost; in `width` columns."""
+    wide = width >= WIDE
+    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     grid.add_column("segment")
     grid.add_column("variant")
-    for name in ("weight", "share", "n", "err", "p50", "p95", "passed"):
-        grid.add_column(name, justify="right")
-    grid.add_column("0 ···· 95 % ···· 100"[:_STRIP], width=_STRIP)
-    grid.add_column("$/1000", justify="right")
-    grid.add_column("$/1000 passed", justify="right")
+    for name in ("weight", "share", "requests", "err", "p50 s", "p95 s", "passed"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        grid.add_column("95 % interval\n" + _SCALE, width=_STRIP, no_wrap=True)
+    grid.add_column("$/1000\nrequests", justify="right", no_wrap=True)
+    grid.add_column("$/1000\npassed", justify="right", no_wrap=True)
     before = ""
     for row in rows:
         grid.add_row(
@@ -80,7 +118,7 @@ def table(rows: list[Row]) -> Table:
             _seconds(row.latency_p50),
             _seconds(row.latency_p95),
             _share(row.pass_rate),
-            _strip(row),
+            *([_strip(row)] if wide else []),
             _thousand(row.cost_per_request),
             _thousand(row.cost_per_success),
         )
@@ -88,23 +126,13 @@ def table(rows: list[Row]) -> Table:
     return grid
 
 
-def how_to_call(place: Place) -> RenderableType:
-    """`curl` and the `openai` client against the running gateway."""
-    url = f"http://127.0.0.1:{place.port}/v1"
+def how_to_call(place: Place, width: int) -> RenderableType:
+    """`curl` and the `openai` client against the running gateway, in lines of `width` columns."""
     text = Text(no_wrap=True, overflow="ignore")
     text.append("call it yourself, while this runs\n", style="dim")
-    text.append(
-        f"curl {url}/chat/completions -H 'content-type: application/json' \\\n"
-        f"  -H 'authorization: Bearer {place.key}' \\\n"
-        f'  -d \'{{"model":"{ROUTE}","metadata":{{"rating":"2700"}},'
-        f'"messages":[{{"role":"user","content":"Hi"}}]}}\'\n\n'
-        "from openai import OpenAI\n"
-        f'client = OpenAI(base_url="{url}", api_key="{place.key}")\n'
-        f'answer = client.chat.completions.create(model="{ROUTE}", metadata={{"rating": "2700"}},\n'
-        '    messages=[{"role": "user", "content": "Hi"}])\n'
-        "print(answer.choices[0].message.content)",
-        style="cyan",
-    )
+    example = _EXAMPLE if width >= WIDE else _NARROW_EXAMPLE
+    url = f"http://127.0.0.1:{place.port}/v1"
+    text.append(example.replace("URL", url).replace("KEY", place.key), style="cyan")
     return text
 
 
@@ -112,11 +140,11 @@ def _title(place: Place, board: Board, seconds: float) -> RenderableType:
     rate = board.requests / seconds if seconds > 0 else 0.0
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(" headgate demo ", style="bold reverse")
-    text.append(f"  candidate: {place.scenario}", style="bold")
+    text.append(f"  {_CANDIDATE[place.scenario]}", style="bold")
     text.append(f"  {_clock(seconds)}  {board.requests} requests, {rate:.1f}/s, {board.errors} errors")
-    text.append(f"  metrics: http://127.0.0.1:{place.admin_port}/metrics", style="dim")
+    text.append(f"\n metrics http://127.0.0.1:{place.admin_port}/metrics   Ctrl-C ends", style="dim")
     if place.note:
-        text.append(f"\n {place.note}", style="dim")
+        text.append(f"   {place.note}", style="dim")
     return text
 
 
@@ -158,7 +186,7 @@ def _share(share: float | None) -> str:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds:.2f} s"
+    return "–" if seconds is None else f"{seconds:.2f}"
 
 
 def _thousand(cost: float | None) -> str:

@@ -15,7 +15,7 @@ class UpstreamFailure(Exception):
     """An attempt that gave no complete answer; `result` is its reason, also a metric label."""
 
     def __init__(self, result: Result, detail: str = "") -> None:
-        super().__init__(f"{result.value}: {detail}" if detail else result.value)
+        super().__init__(f"{result}: {detail}" if detail else result)
         self.result = result
         self.detail = detail
 

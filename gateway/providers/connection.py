@@ -14,6 +14,7 @@ from typing import cast
 
 import httptools
 
+from gateway.outbox import Outbox
 from gateway.providers.base import Headers, UpstreamFailure
 from gateway.run import Gate
 from routing.fallback import Result
@@ -25,6 +26,8 @@ HIGH_WATER = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
 PATIENCE = 1.0
 """Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
+FRESH = 0.01
+"""Seconds after its last use within which a connection is taken to be good."""
 NEVER = float("inf")
 
 
@@ -51,12 +54,17 @@ class Exchange(Gate):
         self._parts: list[bytes] = []
         self._failure: UpstreamFailure | None = None
 
-    async def started(self) -> None:
-        """Returns once the head is there, and for an answer that is not a stream its body too."""
-        while not self.complete and not (self.head and self.stream):
-            if self._failure is not None:
-                raise self._failure
-            await self
+    @property
+    def ready(self) -> bool:
+        """Whether the head is there, and for an answer that is not a stream its body too.
+
+        Raises UpstreamFailure when it will never be. Not ready: await the exchange and ask again.
+        """
+        if self.complete or (self.head and self.stream):
+            return True
+        if self._failure is not None:
+            raise self._failure
+        return False
 
     async def read(self) -> bytes:
         """The bytes that have come since the last call, waiting for some; empty at the end."""
@@ -107,9 +115,16 @@ class Exchange(Gate):
 class Connection(asyncio.Protocol):
     """A pool's connection: `on_free` is called when it may carry another exchange, `on_lost` at its end."""
 
-    def __init__(self, on_free: Callable[[Connection], None], on_lost: Callable[[Connection], None]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        on_free: Callable[[Connection], None],
+        on_lost: Callable[[Connection], None],
+    ) -> None:
+        self._outbox = outbox
         self._on_free = on_free
         self._on_lost = on_lost
+        self._request = b""
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._poll = select.poll()
@@ -122,15 +137,22 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self.deadline = NEVER
         """When, on the monotonic clock, the current exchange (or idleness) has lasted too long."""
+        self.free_since = 0.0
+        """When it became idle, on the monotonic clock."""
         self.idle_limit = NEVER
         """Seconds that the upstream said it keeps an idle connection."""
 
     # ── use ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def stale(self) -> bool:
-        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet."""
+    def stale(self, now: float) -> bool:
+        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet.
+
+        What was in use a moment ago is not looked at again: the look is a system call.
+        """
         transport = self._transport
-        return transport is None or transport.is_closing() or bool(self._poll.poll(0))
+        if transport is None or transport.is_closing():
+            return True
+        return now - self.free_since > FRESH and bool(self._poll.poll(0))
 
     def send(self, request: bytes, *, stream: bool, first: float, idle: float, deadline: float) -> Exchange:
         """Writes a whole request and returns its exchange.
@@ -138,11 +160,16 @@ class Connection(asyncio.Protocol):
         `first` and `deadline` are points on the monotonic clock: for the first byte of the body, and for all
         of it; `idle` is the seconds that a stream may pause.
         """
-        assert self._transport is not None
         exchange = self._exchange = Exchange(self, stream, idle, deadline)
         self.deadline = first
-        self._transport.write(request)
+        self._request = request
+        self._outbox.add(self)
         return exchange
+
+    def flush(self) -> None:
+        """Writes the request, unless it has been given up already."""
+        if self._transport is not None and self._exchange is not None:
+            self._transport.write(self._request)
 
     def consumed(self) -> None:
         """The reader caught up with what was buffered."""

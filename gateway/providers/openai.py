@@ -28,14 +28,17 @@ class OpenAIProvider:
 
     async def send(self, call: Call) -> Exchange:
         """Sends the call on a pooled or new connection; see `Provider.send`."""
-        timeouts = call.timeouts
-        connection = await self._pool.acquire(min(timeouts.connect, max(call.deadline - monotonic(), 0.0)))
-        first = min(call.deadline, monotonic() + timeouts.first_token) if call.stream else call.deadline
+        timeouts, deadline = call.timeouts, call.deadline
+        connection = self._pool.idle()
+        if connection is None:
+            connection = await self._pool.connect(min(timeouts.connect, max(deadline - monotonic(), 0.0)))
+        first = min(deadline, monotonic() + timeouts.first_token) if call.stream else deadline
         exchange = connection.send(
-            self._request(call), stream=call.stream, first=first, idle=timeouts.idle, deadline=call.deadline
+            self._request(call), stream=call.stream, first=first, idle=timeouts.idle, deadline=deadline
         )
         try:
-            await exchange.started()
+            while not exchange.ready:
+                await exchange
         except BaseException:
             exchange.close()
             raise

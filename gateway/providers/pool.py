@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from time import monotonic
 
+from gateway.outbox import Outbox
 from gateway.providers.base import UpstreamFailure
 from gateway.providers.connection import NEVER, Connection
 from routing.fallback import Result
@@ -28,28 +29,31 @@ class Pool:
         self._host = host
         self._port = port
         self._context = context
+        self._outbox = Outbox()
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def acquire(self, timeout: float) -> Connection:
-        """An idle connection that is still good, or a new one made within `timeout` seconds.
+    def idle(self) -> Connection | None:
+        """An idle connection that is still good, if there is one."""
+        now = monotonic()
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.stale(now):
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self, timeout: float) -> Connection:
+        """A new connection, made within `timeout` seconds.
 
         Raises UpstreamFailure(REFUSED): nothing has been sent.
         """
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.stale():
-                return connection
-            connection.abort()
-        return await self._connect(timeout)
-
-    async def _connect(self, timeout: float) -> Connection:
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(
             loop.create_connection(
-                lambda: Connection(self._free, self._lost),
+                lambda: Connection(self._outbox, self._free, self._lost),
                 self._host,
                 self._port,
                 ssl=self._context,
@@ -83,7 +87,8 @@ class Pool:
         if self._closed or len(self._idle) >= MAX_IDLE:
             connection.abort()
             return
-        connection.deadline = monotonic() + min(IDLE_LIMIT, max(connection.idle_limit - 1.0, 0.0))
+        connection.free_since = now = monotonic()
+        connection.deadline = now + min(IDLE_LIMIT, max(connection.idle_limit - 1.0, 0.0))
         self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:

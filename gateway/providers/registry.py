@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import cast
 
@@ -16,15 +17,24 @@ PROVIDERS = {
 """`module:Class` by name. Gemini is spoken to at Google's OpenAI-compatible endpoint."""
 
 
-class UnknownProvider(ValueError):
-    """A provider's name that is not in the registry."""
+class ProviderRefused(ValueError):
+    """An upstream of which no provider can be made; the message is one line that names the upstream."""
 
 
 def make(upstream: Upstream) -> Provider:
-    """The provider of `upstream`, its module imported on first use. Raises UnknownProvider."""
+    """The provider of `upstream`, its module imported on first use. Raises ProviderRefused."""
     target = PROVIDERS.get(upstream.provider)
     if target is None:
         known = ", ".join(sorted(PROVIDERS))
-        raise UnknownProvider(f"upstreams.{upstream.name}.provider: must be one of {known}")
+        raise ProviderRefused(f"upstreams.{upstream.name}.provider: must be one of {known}")
     module, _, name = target.partition(":")
-    return cast(Provider, getattr(import_module(module), name)(upstream))
+    try:
+        return cast(Provider, getattr(import_module(module), name)(upstream))
+    except (ValueError, OSError) as error:
+        raise ProviderRefused(f"upstreams.{upstream.name}: {error}") from error
+
+
+def verify(upstreams: Iterable[Upstream]) -> None:
+    """Makes each provider once, before workers have to. Raises ProviderRefused."""
+    for upstream in upstreams:
+        make(upstream).close()

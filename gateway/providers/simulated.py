@@ -58,6 +58,10 @@ class SimulatedAnswer:
         self._next = Chunk(0.0, b"".join(parts)) if parts else None
         self._ended = True
 
+    def leave(self) -> None:
+        """Nothing more is wanted."""
+        self.close()
+
     def close(self) -> None:
         """Abandons the answer."""
         self._chunks = iter(())

@@ -53,30 +53,33 @@ class Child:
         self._on_message = on_message
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
+        self._deaths = 0
         self._ended = asyncio.Event()
         self._leaving = asyncio.Event()
 
     async def keep(self) -> None:
         """Runs the child until it has been told to leave and has left.
 
-        Raises StillBorn when its first life ends before it is ready.
+        Raises StillBorn when it gives up before it was ever ready, since it would again. One that was killed
+        is started anew.
         """
         wait = 0.0
         while True:
             born = monotonic()
-            how = await self._live()
+            code = await self._live()
             if self._leaving.is_set():
                 return
-            if not self.ready.is_set():
-                raise StillBorn(f"the {self.name} {how} before it was ready; its log is above")
+            if code >= 0 and not self.ready.is_set():
+                raise StillBorn(f"{self.name} {_how(code)} before it was ready; its log is above")
+            self._deaths += 1
             wait = 0.0 if monotonic() - born > YOUNG else min(max(wait * 2, FIRST_WAIT), LONGEST_WAIT)
-            log.warning("the %s %s; starting it again", self.name, how)
+            log.warning("%s %s; starting it again", self.name, _how(code))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), wait)
                 return
 
-    async def _live(self) -> str:
-        """One life; returns how it ended."""
+    async def _live(self) -> int:
+        """One life; returns its exit status, negative for a signal."""
         ours, theirs = pair()
         self._link = Link(ours)
         self._ended.clear()
@@ -91,7 +94,8 @@ class Child:
         self._link.close()
         self._link = None
         self.pid = 0
-        return _how(self._process.returncode)
+        code: int = self._process.returncode
+        return code
 
     def _spawn(self, link: int) -> subprocess.Popen[bytes]:
         # Blocked signals stay blocked in the child, from its first instruction on.
@@ -109,6 +113,9 @@ class Child:
     def _heard(self, kind: Kind, message: bytes) -> None:
         if kind is Kind.READY:
             self.ready.set()
+            if self._deaths:
+                fields = {"event": "restarted", "child": self.name, "pid": self.pid}
+                log.info("%s is back as process %d", self.name, self.pid, extra={"fields": fields})
         else:
             self._on_message(kind, message)
 

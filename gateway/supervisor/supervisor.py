@@ -21,6 +21,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from gateway.channel.link import Kind, pair
 from gateway.control.source import Source
@@ -31,6 +32,9 @@ log = logging.getLogger("headgate.supervisor")
 
 GRACE = 5.0
 """Seconds beyond what the configuration grants after which a child that has not left is killed."""
+ECHO = 0.5
+"""Seconds within which a second request to leave is the first one's echo: some send a signal both to the
+process and to its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Supervisor:
         self._source = source
         self._snapshot = pickle.dumps(source.snapshot, protocol=5)
         self._asked = asyncio.Event()
+        self._asked_at = 0.0
         self._hastened = asyncio.Event()
         self._patient = True
         # Kept open in this process: (worker's end, control plane's end).
@@ -80,6 +85,7 @@ class Supervisor:
             self._kill()
             await asyncio.gather(asked, announcing, *lives, return_exceptions=True)
             self._listeners.close()
+            self._take_no_signals()
 
     # ── the children ─────────────────────────────────────────────────────────────────────────────────
 
@@ -123,6 +129,7 @@ class Supervisor:
             "admin_url": admin,
             "workers": len(self._workers),
             "config": str(path) if path else None,
+            "processes": {child.name: child.pid for child in (*self._workers, self._control)},
         }
         log.info(
             "serving %s (%d %s, configuration from %s), admin on %s",
@@ -143,18 +150,26 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._control.tell, Kind.RELOAD)
         loop.add_signal_handler(signal.SIGCHLD, self._on_child)
 
+    def _take_no_signals(self) -> None:
+        """There is nothing left to hasten: the exit status is 0, whatever comes during the last moments."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
     def _on_child(self) -> None:
         for child in (*self._workers, self._control):
             child.look()
 
     def _on_leave(self, patient: bool) -> None:
-        if self._asked.is_set():
+        if not self._asked.is_set():
+            self._patient = patient
+            self._asked_at = monotonic()
+            self._asked.set()
+        elif monotonic() - self._asked_at > ECHO:
             log.warning("asked again: leaving at once")
             self._hastened.set()
             self._kill()
-        else:
-            self._patient = patient
-            self._asked.set()
 
     def _kill(self) -> None:
         for child in (*self._workers, self._control):
@@ -166,10 +181,11 @@ class Supervisor:
         for child in (*self._workers, self._control):
             child.tell(Kind.LAME_DUCK)
         lame_duck = snapshot.lame_duck if self._patient else 0.0
-        log.info("leaving: still accepting for %g s, then at most %g s to drain", lame_duck, snapshot.drain)
         if lame_duck:
+            log.info("leaving: not ready, still accepting for %g s", lame_duck)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hastened.wait(), lame_duck)
+        log.info("leaving: %g s at most for what is under way", snapshot.drain)
         # Ours first: with a copy open here the kernel would go on queueing connections for nobody.
         for listener in self._listeners.workers:
             listener.close()
@@ -180,4 +196,3 @@ class Supervisor:
             worker.kill()
         self._control.leave()
         await asyncio.wait(lives[-1:], timeout=GRACE)
-

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.conformance.programs import TOOLS, Client
-from tests.conformance.serving import Gateway, serving
+from tests.conformance.serving import serving
+from tests.support.gateway import Gateway
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,8 @@ def report(
     """What the client that the test is parametrised with saw."""
     client: Client = request.param
     if client.name not in reports:
-        reports[client.name] = client.drive(gateway.url, gateway.key)
+        key = gateway.headers("judge")["authorization"].removeprefix("Bearer ")
+        reports[client.name] = client.drive(f"http://127.0.0.1:{gateway.port}/v1", key)
     return reports[client.name]
 
 

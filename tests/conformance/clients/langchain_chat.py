@@ -56,13 +56,18 @@ def _refusal(model: ChatOpenAI) -> dict[str, Any]:
         model.invoke(QUESTION)
     except openai.APIStatusError as error:
         return {
-            "error": type(error).__name__,
+            "error": _openai_name(error),
             "status": error.status_code,
             "code": error.code,
             "type": error.type,
             "request_id": error.request_id,
         }
     return {"error": None}
+
+
+def _openai_name(error: Exception) -> str:
+    """LangChain raises subclasses of its own; what they stand for is the client's class."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("openai"))
 
 
 def bad_key() -> dict[str, Any]:

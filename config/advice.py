@@ -1,0 +1,112 @@
+"""Advice: what is allowed and yet likely to disappoint. Each rule yields warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from config.guardrails import Ratio
+from config.prices import Entry, names_ending, price, table_entry
+from config.problems import Finding, KeyPath
+from config.rollout import Rollout
+from config.routes import Route
+from config.schema import Config
+from config.variants import Price, Variant
+
+SOON = timedelta(days=90)
+"""How long before its retirement a model is worth a warning."""
+
+
+def advise(config: Config, today: date) -> Iterator[Finding]:
+    """Warnings about a configuration that holds; `today` decides which models are retired."""
+    for name, route in config.routes.items():
+        for label, variant in route.variants.items():
+            yield from _price(config, variant, ("routes", name, "variants", label))
+            yield from _retirement(config, variant, ("routes", name, "variants", label, "model"), today)
+        for at, segment in enumerate(route.parts):
+            if segment.rollout is not None:
+                place: KeyPath = () if route.segments is None else ("segments", at)
+                path = ("routes", name, *place, "rollout")
+                yield from _rollout(config, name, route, segment.rollout, path)
+
+
+def _price(config: Config, variant: Variant, path: KeyPath) -> Iterator[Finding]:
+    upstream = config.upstreams[variant.upstream]
+    if upstream.provider == "simulated" or price(upstream, variant) is not None:
+        return
+    if isinstance(variant.price, str):
+        message = f"the price table has no entry `{variant.price}`, so its cost is not known"
+        yield Finding((*path, "price"), message)
+        return
+    message = f"`{variant.model}` is unpriced, so its cost is not known: give it a `price`"
+    near = names_ending(variant.model)
+    yield Finding(path, f"{message}, such as `price: {near}`" if near else message)
+
+
+def _retirement(config: Config, variant: Variant, path: KeyPath, today: date) -> Iterator[Finding]:
+    entry: Entry | None = table_entry(config.upstreams[variant.upstream], variant)
+    if entry is None or entry.retired is None or entry.retired - today > SOON:
+        return
+    verb = "was retired" if entry.retired <= today else "will be retired"
+    yield Finding(path, f"`{entry.name}` {verb} on {entry.retired}, as far as the price table knows")
+
+
+def _rollout(config: Config, name: str, route: Route, rollout: Rollout, path: KeyPath) -> Iterator[Finding]:
+    guardrails = rollout.guardrails
+    for metric in _unreportable(config, name, route, rollout):
+        why = "`outcomes.sample` is 0%" if not route.outcomes.sample else _NO_KEY
+        yield Finding((*path, "guardrails", metric), f"nobody can report what it needs: {why}")
+    for metric, limits in guardrails.ratios.items():
+        yield from _ratio(config, route, rollout, limits, (*path, "guardrails", metric))
+    for metric in ("errors", "latency_p95"):
+        if getattr(guardrails, metric) is None:
+            message = "is off, so promotion rests less on what the gateway measures itself"
+            yield Finding((*path, "guardrails", metric), message)
+
+
+_NO_KEY = "no key with the scope `outcomes` may use this route"
+
+
+def _unreportable(config: Config, name: str, route: Route, rollout: Rollout) -> Iterator[str]:
+    """The metrics that are on and rest on outcomes that no application can report."""
+    keys = config.server.keys
+    reporters = any("outcomes" in key.scopes and (key.routes is None or name in key.routes) for key in keys)
+    if route.outcomes.sample and (reporters or not keys):
+        return
+    guardrails = rollout.guardrails
+    validated = route.validation == "gateway"
+    if guardrails.validation_passed is not None and not validated:
+        yield "validation_passed"
+    if guardrails.cost_per_success is not None and not validated:
+        yield "cost_per_success"
+    for metric in ("needs_review", "score"):
+        if getattr(guardrails, metric) is not None:
+            yield metric
+
+
+def _ratio(config: Config, route: Route, rollout: Rollout, limits: Ratio, path: KeyPath) -> Iterator[Finding]:
+    prices = {}
+    for label in (rollout.baseline, rollout.candidate):
+        variant = route.variants[label]
+        found = price(config.upstreams[variant.upstream], variant)
+        if found is None:
+            yield Finding(path, f"cannot be measured: the variant `{label}` is unpriced")
+            return
+        prices[label] = found
+    ratio = _least_ratio(prices[rollout.candidate], prices[rollout.baseline])
+    if ratio is not None and ratio > limits.max_ratio:
+        message = (
+            f"the candidate's prices are {ratio:.2f} times the baseline's or more,"
+            f" which alone breaks `max_ratio` {limits.max_ratio:g}"
+        )
+        yield Finding(path, message)
+
+
+def _least_ratio(candidate: Price, baseline: Price) -> float | None:
+    """How many times dearer every part of the candidate's price is; None when they share no part."""
+    ratios = []
+    for part in ("input", "cached_input", "output", "request"):
+        ours, theirs = getattr(candidate, part), getattr(baseline, part)
+        if theirs:
+            ratios.append(ours / theirs)
+    return min(ratios, default=None)

@@ -1,0 +1,146 @@
+"""Rules of one route: its variants, segments and difficulty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from config.names import hash_collisions
+from config.problems import Finding, KeyPath
+from config.rollout_rules import rollout_findings
+from config.routes import Assignment, Range, Route
+from config.schema import Config
+from config.units import write_share
+from config.upstreams import LitellmUpstream
+
+
+def route_findings(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
+    """Everything that is wrong with a route at `path`."""
+    yield from _variants(config, route, path)
+    yield from _segments(config, route, path)
+    yield from _fallbacks(route, path)
+    yield from _difficulty(route, (*path, "difficulty"))
+    if route.validation == "gateway" and not route.validators:
+        yield Finding((*path, "validation"), "gateway needs `validators`, and there are none")
+
+
+def _variants(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
+    if not route.variants:
+        yield Finding((*path, "variants"), "needs at least one variant")
+    for name, variant in route.variants.items():
+        here = (*path, "variants", name)
+        upstream = config.upstreams.get(variant.upstream)
+        if upstream is None:
+            message = f"there is no upstream `{variant.upstream}`"
+            yield Finding((*here, "upstream"), message, needs=("upstreams", variant.upstream))
+        elif isinstance(upstream, LitellmUpstream) and "/" not in variant.model:
+            yield Finding(
+                (*here, "model"), "must be litellm's name, vendor/model, for an upstream of litellm"
+            )
+        system = variant.system
+        if (
+            system is not None
+            and sum(it is not None for it in (system.replace, system.prepend, system.file)) != 1
+        ):
+            yield Finding((*here, "system"), "needs exactly one of `replace`, `prepend` and `file`")
+        for field in variant.parameters.keys() & variant.override.keys():
+            yield Finding((*here, "override", field), "is in `parameters` too; keep one")
+    for name, other in hash_collisions(route.variants):
+        message = f"has the same 32-bit hash as `{other}`; rename one of them"
+        yield Finding((*path, "variants", name), message)
+
+
+def _segments(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
+    if route.segments is None:
+        yield from _assignment(
+            config, route, route, path, "needs one of `variant`, `weights`, `rollout`, `segments`"
+        )
+        return
+    for field in ("variant", "weights", "rollout", "cascade"):
+        if getattr(route, field) is not None:
+            yield Finding((*path, field), "belongs into a segment, because the route has `segments`")
+    if not route.segments:
+        yield Finding((*path, "segments"), "needs at least one segment")
+    names = [segment.name for segment in route.segments]
+    for at, segment in enumerate(route.segments):
+        here = (*path, "segments", at)
+        last = at == len(names) - 1
+        if segment.name in names[:at]:
+            yield Finding((*here, "name"), f"another segment is called `{segment.name}` already")
+        if last and segment.when is not None:
+            message = "the last segment takes all that is left: remove this, or add a segment without `when`"
+            yield Finding((*here, "when"), message)
+        elif not last and segment.when is None:
+            yield Finding(here, "needs `when`: only the last segment takes all that is left")
+        elif segment.when is not None and not segment.when.conditions:
+            yield Finding((*here, "when"), "needs at least one condition")
+        message = "needs one of `variant`, `weights`, `rollout`, `cascade`"
+        yield from _assignment(config, route, segment, here, message)
+    for name, other in hash_collisions(names):
+        here = (*path, "segments", names.index(name), "name")
+        yield Finding(here, f"`{name}` has the same 32-bit hash as `{other}`; rename one of them")
+
+
+def _assignment(
+    config: Config, route: Route, part: Assignment, path: KeyPath, none_given: str
+) -> Iterator[Finding]:
+    given = [name for name in ("variant", "weights", "rollout", "cascade") if getattr(part, name) is not None]
+    if not given:
+        yield Finding(path, none_given)
+    for surplus in given[1:]:
+        yield Finding((*path, surplus), f"there is `{given[0]}` already; keep one of them")
+    if part.variant is not None:
+        yield from _reference(route, path, ("variant",), part.variant)
+    if part.weights is not None:
+        yield from _weights(route, part.weights, path)
+    if part.cascade is not None:
+        yield from _cascade(route, part.cascade.first, part.cascade.then, path)
+    if part.rollout is not None:
+        rollout = part.rollout
+        for field, name in (("baseline", rollout.baseline), ("candidate", rollout.candidate)):
+            yield from _reference(route, path, ("rollout", field), name)
+        yield from rollout_findings(config, rollout, (*path, "rollout"))
+
+
+def _reference(route: Route, path: KeyPath, field: KeyPath, variant: str) -> Iterator[Finding]:
+    if variant not in route.variants:
+        needs = (*path[:2], "variants", variant)
+        yield Finding((*path, *field), f"the route has no variant `{variant}`", needs=needs)
+
+
+def _weights(route: Route, weights: dict[str, int], path: KeyPath) -> Iterator[Finding]:
+    for variant in weights:
+        yield from _reference(route, path, ("weights", variant), variant)
+    total = sum(weights.values())
+    if total != 10_000:
+        yield Finding((*path, "weights"), f"must sum to 100%; they sum to {write_share(total)}")
+
+
+def _cascade(route: Route, first: str, then: str, path: KeyPath) -> Iterator[Finding]:
+    for field, name in (("first", first), ("then", then)):
+        yield from _reference(route, path, ("cascade", field), name)
+    if first == then:
+        yield Finding((*path, "cascade", "then"), "must differ from `first`")
+    if not route.validators:
+        yield Finding((*path, "cascade"), "needs `validators` on the route, which decide whether to go on")
+
+
+def _fallbacks(route: Route, path: KeyPath) -> Iterator[Finding]:
+    for at, variant in enumerate(route.fallbacks):
+        yield from _reference(route, path, ("fallbacks", at), variant)
+        if variant in route.fallbacks[:at]:
+            yield Finding((*path, "fallbacks", at), f"`{variant}` is listed already")
+
+
+def _difficulty(route: Route, path: KeyPath) -> Iterator[Finding]:
+    difficulty = route.difficulty
+    low, high = difficulty.bounds
+    if isinstance(difficulty.scale, Range) and low >= high:
+        yield Finding((*path, "scale"), "needs a `min` below its `max`")
+        return
+    if any(left >= right for left, right in zip(difficulty.strata, difficulty.strata[1:], strict=False)):
+        yield Finding((*path, "strata"), "must rise")
+    for at, bound in enumerate(difficulty.strata):
+        if not low < bound <= high:
+            yield Finding((*path, "strata", at), f"must lie within the scale, {low:g} to {high:g}")
+    if difficulty.default is not None and not low <= difficulty.default <= high:
+        yield Finding((*path, "default"), f"must lie within the scale, {low:g} to {high:g}")

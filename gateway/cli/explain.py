@@ -1,0 +1,214 @@
+"""`headgate explain`: where a request would go and why; nothing is sent to any upstream."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from config.environment import from_environment
+from config.load import load
+from config.problems import ConfigError
+from gateway.control.errors import Refusal
+from gateway.control.explain import Question, answer
+from gateway.control.source import Secrets, compile_source
+from gateway.data.authenticate import LOCAL
+from gateway.supervisor.state import Unusable, open_state
+from routing.snapshot import Snapshot
+
+DEFAULT_FILE = Path("headgate.yaml")
+EXPLAIN = "/admin/v1/explain"
+TIMEOUT = 10.0
+"""Seconds to wait for a running gateway."""
+
+REASONS = {
+    "rollout": "by the segment's rollout",
+    "weights": "by the segment's weights",
+    "variant": "the segment's only one",
+    "cascade": "the first of the segment's cascade",
+    "unsupported": "because others do not serve the endpoint",
+    "pinned": "because the request asks for it",
+    "direct": "because the model is named directly",
+}
+
+
+def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition(":") for value in values]
+    if not all(name.strip() and colon for name, colon, _ in pairs):
+        raise click.BadParameter("write a header as NAME:VALUE.")
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise click.BadParameter("give the admin plane's address, such as http://127.0.0.1:8081.")
+    return value
+
+
+@click.command()
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration.  [default: ./headgate.yaml, else environment variables]",
+)  # fmt: skip
+@click.option("--url", callback=_url, help="Ask a running gateway's admin plane, with HEADGATE_ADMIN_KEY.")
+@click.option(
+    "--request", "file", type=click.File("rb", lazy=True), required=True,
+    help="The JSON body of a chat completion; - reads it from the standard input.",
+)  # fmt: skip
+@click.option(
+    "--header", "headers", multiple=True, callback=_headers, metavar="K:V",
+    help="A request header that routing may look at; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False), default=Path(".headgate"), show_default=True,
+    envvar="HEADGATE_STATE", show_envvar=True, help="The gateway's state directory, with its secret.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+def command(
+    path: Path | None,
+    url: str | None,
+    file: BinaryIO,
+    headers: dict[str, str],
+    state: Path,
+    as_json: bool,
+) -> None:
+    """Say where a request would go, and why, without sending it."""
+    if url is not None and path is not None:
+        raise click.UsageError("--config and --url exclude each other.")
+    body = _body(file)
+    if url is not None:
+        explanation = _ask(url, {"request": body, "headers": headers})
+    else:
+        explanation = _work_out(_snapshot(path, state), body, headers)
+    if as_json:
+        click.echo(json.dumps(explanation, ensure_ascii=False))
+    else:
+        render(explanation, Console())
+
+
+def _body(file: BinaryIO) -> dict[str, Any]:
+    try:
+        body = json.loads(file.read())
+    except (ValueError, RecursionError):
+        raise click.ClickException(f"{file.name}: not valid JSON") from None
+    if not isinstance(body, dict):
+        raise click.ClickException(f"{file.name}: a request is a JSON object")
+    return body
+
+
+def _snapshot(path: Path | None, state: Path) -> Snapshot:
+    """The snapshot that this machine's gateway would serve."""
+    if path is None and DEFAULT_FILE.is_file():
+        path = DEFAULT_FILE
+    try:
+        loaded = from_environment(os.environ) if path is None else load(path, os.environ)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    return compile_source(loaded.config, _secrets(state), revision=1)
+
+
+def _secrets(state: Path) -> Secrets:
+    """The deployment's secrets, without which buckets are not those of its gateway."""
+    if (state / "keys" / "unit.key").is_file():
+        try:
+            kept = open_state(state)
+        except Unusable as error:
+            raise click.ClickException(str(error)) from None
+        return Secrets(kept.signing_key, kept.unit_key)
+    click.echo(
+        f"note: {state} is not a gateway's state directory, so buckets are an example; name it with --state, "
+        "or ask the gateway with --url",
+        err=True,
+    )
+    return Secrets(bytes(32), bytes(32))
+
+
+def _work_out(snapshot: Snapshot, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    try:
+        return answer(snapshot, Question(request=body, headers=headers), LOCAL)
+    except Refusal as refusal:
+        raise click.ClickException(refusal.message) from None
+
+
+def _ask(url: str, question: dict[str, Any]) -> dict[str, Any]:
+    """Asks a running gateway: directly, with no proxy, and following no redirect with the key."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    headers = {"content-type": "application/json"}
+    key = os.environ.get("HEADGATE_ADMIN_KEY")
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    try:
+        connection.request(
+            "POST", f"{parts.path.rstrip('/')}/admin/v1/explain", json.dumps(question), headers
+        )
+        response = connection.getresponse()
+        content = response.read()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise click.ClickException(f"cannot ask the gateway at {parts.netloc}: {error}") from None
+    finally:
+        connection.close()
+    try:
+        parsed = json.loads(content)
+        if response.status == 200:
+            return dict(parsed)
+        message = str(parsed["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        message = f"{parts.netloc} answered {response.status}; is it the admin plane of a gateway?"
+    raise click.ClickException(message)
+
+
+def render(explanation: dict[str, Any], console: Console) -> None:
+    """Prints an explanation for people."""
+    summary = Table.grid(padding=(0, 2))
+    for name, value in _lines(explanation):
+        summary.add_row(name, escape(value))
+    console.print(summary)
+    if explanation["conditions"]:
+        conditions = Table("segment", "condition", "value", "held", box=None, pad_edge=False)
+        for condition in explanation["conditions"]:
+            value = "unknown" if condition["value"] is None else str(condition["value"])
+            held = "yes" if condition["held"] else "no"
+            conditions.add_row(condition["segment"], escape(condition["condition"]), escape(value), held)
+        console.print()
+        console.print(conditions)
+
+
+def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
+    difficulty = explanation["difficulty"]
+    score = "unknown"
+    if difficulty["score"] is not None:
+        score = f"{difficulty['score']:g} from {difficulty['source']}"
+    variant = f"{explanation['variant']} (model {explanation['model']})"
+    return [
+        ("route", explanation["route"]),
+        ("segment", explanation["segment"]),
+        ("variant", f"{variant}, {REASONS[explanation['reason']]}"),
+        ("lot", _lot(explanation)),
+        ("difficulty", f"{score}, stratum {difficulty['stratum']}"),
+        ("fallbacks", ", ".join(explanation["fallbacks"]) or "none"),
+        ("revision", str(explanation["revision"])),
+    ]
+
+
+def _lot(explanation: dict[str, Any]) -> str:
+    if explanation["bucket"] is None:
+        return "none drawn"
+    source = explanation["key_source"]
+    key = "drawn anew for every request" if source == "request" else f"sticky key from {source}"
+    return f"bucket {explanation['bucket']} of 10000, {key}; weight {explanation['weight']:g} %"

@@ -1,0 +1,67 @@
+"""What is known of one request: what its id says, and its exposure while that is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.channel.records import Exposure
+from gateway.control.exposures import Exposures
+from routing.decision import COMPARED
+from routing.request_id import Identity, Opener, nonce_of
+from routing.snapshot import Snapshot
+
+HIDDEN = frozenset(("nonce", "unit"))
+"""Fields of an exposure that mean nothing outside."""
+
+
+def describe_request(
+    token: str, opener: Opener, snapshot: Snapshot, exposures: Exposures
+) -> Mapping[str, object]:
+    """The answer of `GET /admin/v1/requests/{request_id}`. Raises InvalidRequestId.
+
+    Names are looked up by their hashes in the snapshot being served; what it no longer has is null.
+    """
+    identity = opener.open(token)
+    exposure = exposures.find(nonce_of(token))
+    return {
+        "request_id": token,
+        **_held(identity, snapshot),
+        "exposure": _readable(exposure) if exposure else None,
+        "outcomes": [],
+    }
+
+
+def _held(identity: Identity, snapshot: Snapshot) -> dict[str, object]:
+    route = _named(snapshot.routes.values(), identity.route)
+    segment = _named(route.segments, identity.segment) if route else None
+    variant = _named(route.variants.values(), identity.variant) if route else None
+    callers = {key.application_hash: key.application for key in snapshot.keys.values()}
+    return {
+        "time": _time(identity.time / 1000) if identity.time else None,
+        "application": callers.get(identity.application),
+        "route": route.name if route else None,
+        "segment": segment.name if segment else None,
+        "variant": variant.name if variant else None,
+        "epoch": identity.epoch,
+        "period": identity.period,
+        "reference": identity.reference,
+        "compared": COMPARED[identity.compared],
+        "stratum": identity.stratum,
+    }
+
+
+def _named(things: Any, wanted: int) -> Any:
+    return next((thing for thing in things if thing.hash == wanted), None)
+
+
+def _readable(exposure: Exposure) -> dict[str, object]:
+    fields = {name: getattr(exposure, name) for name in exposure.__struct_fields__ if name not in HIDDEN}
+    fields["time"] = _time(exposure.time)
+    fields["cost"] = exposure.cost if exposure.cost >= 0 else None
+    return fields
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,267 @@
+"""From a validated configuration to the snapshot that workers serve.
+
+Whatever can be worked out once is worked out here: salts, hashes, bounds, prices a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from config import conditions, prices, rollout, routes, schema, server, upstreams, variants
+from config.names import name_hash
+from routing.assign import Assignment, bounds_of
+from routing.rollout.state import RolloutState
+from routing.snapshot import (
+    BASIS_POINTS,
+    ENDPOINTS,
+    Cascade,
+    Condition,
+    Difficulty,
+    Fixed,
+    Key,
+    Limits,
+    Price,
+    Rollout,
+    Route,
+    Segment,
+    Snapshot,
+    System,
+    Timeouts,
+    Upstream,
+    Variant,
+    Weights,
+)
+
+NO_ROLLOUTS: Mapping[tuple[str, str], RolloutState] = {}
+MILLION = 1_000_000
+
+SERVES = {"gemini": frozenset(("chat", "embeddings"))}
+"""The endpoints of providers that lack some of them."""
+
+
+def compile_snapshot(
+    config: schema.Config,
+    *,
+    revision: int,
+    signing_keys: tuple[bytes, ...],
+    unit_key: bytes,
+    rollouts: Mapping[tuple[str, str], RolloutState] = NO_ROLLOUTS,
+) -> Snapshot:
+    """The snapshot of a configuration.
+
+    `unit_key` is the deployment secret behind salts and unit hashes, at most 64 bytes. `rollouts` says, by
+    route and segment, where each rollout stands; one that is not there begins with the first stage
+    of its plan, or with nothing when it starts by hand.
+    """
+    compiler = _Compiler(config, unit_key, rollouts)
+    compiled = {name: compiler.route(name, route) for name, route in config.routes.items()}
+    limits = config.server.limits
+    return Snapshot(
+        revision=revision,
+        routes=compiled,
+        names={name: route for route in compiled.values() for name in (route.name, *route.names)},
+        upstreams={name: _upstream(name, upstream) for name, upstream in config.upstreams.items()},
+        keys={bytes.fromhex(key.hash.removeprefix("sha256:")): _key(key) for key in config.server.keys},
+        signing_keys=signing_keys,
+        unit_key=unit_key,
+        limits=Limits(
+            limits.body, limits.headers, limits.header_time, limits.body_idle, limits.connections,
+            limits.concurrency,
+        ),
+        response_headers=config.server.response_headers,
+        lame_duck=config.server.lame_duck,
+        drain=config.server.drain,
+        direct={name: _direct(name, upstream) for name, upstream in config.upstreams.items()},
+    )  # fmt: skip
+
+
+class _Compiler:
+    """Compiles routes; holds what all of them need."""
+
+    def __init__(
+        self, config: schema.Config, unit_key: bytes, rollouts: Mapping[tuple[str, str], RolloutState]
+    ) -> None:
+        self._config = config
+        self._unit_key = unit_key
+        self._rollouts = rollouts
+
+    def route(self, name: str, route: routes.Route) -> Route:
+        compiled = {key: self._variant(key, variant) for key, variant in route.variants.items()}
+        return Route(
+            name=name,
+            hash=name_hash(name),
+            names=route.names,
+            variants=compiled,
+            segments=tuple(self._segment(name, route, part, compiled) for part in route.parts),
+            fallbacks=tuple(compiled[fallback] for fallback in route.fallbacks),
+            sticky=route.sticky,
+            difficulty=_difficulty(route.difficulty),
+            timeouts=Timeouts(
+                route.timeouts.connect, route.timeouts.first_token, route.timeouts.idle, route.timeouts.total
+            ),
+            retries=route.retries,
+            retry_ambiguous=route.retry_ambiguous,
+        )
+
+    def _variant(self, name: str, variant: variants.Variant) -> Variant:
+        upstream = self._config.upstreams[variant.upstream]
+        return Variant(
+            name=name,
+            hash=name_hash(name),
+            upstream=variant.upstream,
+            model=variant.model,
+            price=_price(prices.price(upstream, variant)),
+            parameters=_named(variant.parameters, variant),
+            override=_named(variant.override, variant),
+            drop=variant.drop,
+            rename=tuple(variant.rename.items()),
+            system=None if variant.system is None else System(variant.system.mode, variant.system.text),
+            endpoints=SERVES.get(upstream.provider, ENDPOINTS),
+        )
+
+    def _segment(
+        self, route_name: str, route: routes.Route, segment: routes.Segment, compiled: dict[str, Variant]
+    ) -> Segment:
+        clauses = segment.when.conditions if segment.when is not None else ()
+        percent = self._salt("percent", route_name, segment.name)
+        return Segment(
+            name=segment.name,
+            hash=name_hash(segment.name),
+            conditions=tuple(_condition(clause, percent) for clause in clauses),
+            assignment=self._assignment(route_name, segment, compiled),
+            sample=route.outcomes.sample,
+            sample_salt=self._salt("outcomes", route_name, segment.name),
+        )
+
+    def _assignment(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Assignment:
+        if segment.rollout is not None:
+            return self._rollout(route, segment.name, segment.rollout, compiled)
+        if segment.weights is not None:
+            shares = [(weight, compiled[name]) for name, weight in segment.weights.items()]
+            return Weights(bounds_of(shares), self._salt("weights", route, segment.name))
+        if segment.cascade is not None:
+            return Cascade(compiled[segment.cascade.first], compiled[segment.cascade.then])
+        assert segment.variant is not None
+        return Fixed(compiled[segment.variant])
+
+    def _rollout(
+        self, route: str, segment: str, plan: rollout.Rollout, compiled: dict[str, Variant]
+    ) -> Rollout:
+        state = self._rollouts.get((route, segment)) or RolloutState(_first_weight(plan))
+        low, high = state.compared
+        return Rollout(
+            baseline=compiled[plan.baseline],
+            candidate=compiled[plan.candidate],
+            weight=state.weight,
+            salt=self._salt("rollout", route, segment, state.epoch),
+            epoch=state.epoch,
+            period=state.period,
+            reference=state.reference,
+            low=low,
+            high=high,
+            rolled_back=state.rolled_back,
+        )
+
+    def _salt(self, domain: str, route: str, segment: str, epoch: int = 0) -> bytes:
+        """A salt of its own for every purpose, so that one lot tells nothing of another."""
+        text = f"{route}\0{segment}\0{epoch}".encode()
+        return blake2b(text, digest_size=32, key=self._unit_key, person=domain.encode()).digest()
+
+
+def _first_weight(plan: rollout.Rollout) -> int:
+    """The weight with which a rollout begins. A stage of 100 is the bake, which keeps its hold-out back."""
+    if plan.start == "manual":
+        return 0
+    weight = plan.stages[0].weight
+    if weight == BASIS_POINTS and plan.bake > 0:
+        return BASIS_POINTS - plan.holdout
+    return weight
+
+
+def _condition(clause: conditions.Condition, percent: bytes) -> Condition:
+    salt = percent if clause.subject == "percent" else b""
+    return Condition(clause.subject, clause.name, clause.operator, clause.value, salt)
+
+
+def _difficulty(difficulty: routes.Difficulty) -> Difficulty:
+    minimum, maximum = difficulty.bounds
+    places = (source.partition(".") for source in difficulty.from_)
+    return Difficulty(
+        scale=difficulty.scale if isinstance(difficulty.scale, str) else "range",
+        minimum=minimum,
+        maximum=maximum,
+        sources=tuple((place, field) for place, _, field in places),
+        default=difficulty.default,
+        strata=difficulty.strata,
+    )
+
+
+def _named(fields: Mapping[str, Any], variant: variants.Variant) -> dict[str, Any]:
+    """The operator's fields as the upstream knows them: dropped and renamed like the client's."""
+    return {
+        variant.rename.get(name, name): value for name, value in fields.items() if name not in variant.drop
+    }
+
+
+def _price(price: variants.Price | None) -> Price | None:
+    """USD a token, from USD a million."""
+    if price is None:
+        return None
+    return Price(price.input / MILLION, price.cached_input / MILLION, price.output / MILLION, price.request)
+
+
+def _key(key: server.Key) -> Key:
+    return Key(
+        name=key.name,
+        application=key.application,
+        application_hash=name_hash(key.application),
+        scopes=frozenset(key.scopes),
+        routes=None if key.routes is None else frozenset(key.routes),
+    )
+
+
+def _upstream(name: str, upstream: upstreams.Upstream) -> Upstream:
+    if isinstance(upstream, upstreams.SimulatedUpstream):
+        return Upstream(name, upstream.provider, options=_behaviour(upstream))
+    api_key = "" if upstream.api_key is None else upstream.api_key.get_secret_value()
+    if isinstance(upstream, upstreams.LitellmUpstream):
+        return Upstream(name, upstream.provider, upstream.base_url or "", api_key)
+    native = isinstance(upstream, upstreams.GeminiUpstream) and upstream.api == "native"
+    return Upstream(
+        name=name,
+        provider="litellm" if native else upstream.provider,
+        base_url=upstream.base_url,
+        api_key=api_key,
+        headers=tuple((header, value.get_secret_value()) for header, value in upstream.headers.items()),
+        query=tuple((parameter, value.get_secret_value()) for parameter, value in upstream.query.items()),
+        ca_file="" if upstream.ca_file is None else str(upstream.ca_file),
+        ask_usage=upstream.ask_usage,
+    )
+
+
+def _behaviour(upstream: upstreams.SimulatedUpstream) -> dict[str, Any]:
+    """The options of the simulated provider; shares become fractions."""
+    return {
+        "latency_median": upstream.latency.median,
+        "latency_p95": upstream.latency.p95,
+        "tokens_per_second": upstream.tokens_per_second,
+        "error_rate": upstream.error_rate / BASIS_POINTS,
+        "pass_rate": tuple((rating, share / BASIS_POINTS) for rating, share in upstream.pass_rate),
+        "book": "" if upstream.book is None else str(upstream.book),
+        "seed": upstream.seed,
+    }
+
+
+def _direct(upstream: str, written: upstreams.Upstream) -> Route:
+    """The route of requests for `upstream/model`.
+
+    Its name has a `*`, which no configured name may have, and stands for every model in metrics: labels come
+    from the configuration, never from clients.
+    """
+    name = f"{upstream}/*"
+    endpoints = SERVES.get(written.provider, ENDPOINTS)
+    variant = Variant(name=name, hash=name_hash(name), upstream=upstream, model="", endpoints=endpoints)
+    segment = Segment(name="all", hash=name_hash("all"), conditions=(), assignment=Fixed(variant), sample=0)
+    return Route(name=name, hash=name_hash(name), names=(), variants={name: variant}, segments=(segment,))

@@ -1,0 +1,1 @@
+"""How hard a request is: one file per signal."""

@@ -1,0 +1,51 @@
+"""The difficulty that a request states itself: in its header, or in its metadata."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any
+
+from routing.decision import Score
+from routing.difficulty.scales import rating_of
+from routing.snapshot import Difficulty
+
+HEADER = b"x-headgate-difficulty"
+
+UNKNOWN = Score(None, "none", "none")
+INVALID = Score(None, "none", "none", invalid=True)
+
+
+def explicit_score(difficulty: Difficulty, headers: Mapping[bytes, bytes], body: Mapping[str, Any]) -> Score:
+    """The first valid rating among the route's sources, else its default, else unknown.
+
+    A source that is empty or null states nothing; one that holds anything but a valid rating is ignored
+    and makes the score `invalid`.
+    """
+    invalid = False
+    for place, field in difficulty.sources:
+        value: Any
+        if place == "header":
+            value = headers.get(HEADER)
+            if not value:
+                continue
+            value = value.decode("utf-8", "replace")
+        else:
+            metadata = body.get("metadata")
+            value = metadata.get(field) if type(metadata) is dict else None
+            if value is None or value == "":
+                continue
+        rating = rating_of(difficulty, value)
+        if rating is not None:
+            return _score(difficulty, rating, place if place == "header" else f"metadata.{field}", invalid)
+        invalid = True
+    if difficulty.default is not None:
+        return _score(difficulty, difficulty.default, "default", invalid)
+    return INVALID if invalid else UNKNOWN
+
+
+def _score(difficulty: Difficulty, rating: float, source: str, invalid: bool) -> Score:
+    if not difficulty.strata:
+        return Score(rating, source, "none", 0, invalid)
+    band = bisect_right(difficulty.strata, rating)
+    return Score(rating, source, difficulty.labels[band], band + 1, invalid)

@@ -1,0 +1,81 @@
+"""Sticky keys: what pins a caller's choice, and the hashes that make a lot of it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from routing.errors import InvalidStickyKey
+from routing.facts import Facts
+from routing.snapshot import BASIS_POINTS
+from routing.text import opening
+
+HEADER = b"x-headgate-key"
+LONGEST = 512
+"""Bytes of a key sent in the header."""
+CONVERSATION = 40
+"""Characters of a first user message that tell one conversation from another; "hi" does not."""
+REQUEST = "request"
+"""The source of a key that is the request itself: every request draws anew."""
+
+
+def check_key(header: bytes) -> None:
+    """Refuses a header key that is too long or not UTF-8. Raises InvalidStickyKey."""
+    if len(header) > LONGEST:
+        raise InvalidStickyKey
+    try:
+        header.decode()
+    except UnicodeDecodeError:
+        raise InvalidStickyKey from None
+
+
+def sticky_key(sources: tuple[str, ...], facts: Facts) -> tuple[bytes, str]:
+    """The key of the first source that has one, and that source.
+
+    Sources are `header`, `metadata.FIELD`, `safety_identifier`, `user` and `conversation`. Equal texts are
+    equal keys whatever their source. Without a key the request's nonce is drawn for and the source
+    is `request`.
+    """
+    body = facts.body
+    for source in sources:
+        value: object
+        if source == "header":
+            header = facts.headers.get(HEADER)
+            if header:
+                return header, source
+            continue
+        if source == "conversation":
+            conversation = conversation_of(facts)
+            if conversation is not None:
+                return conversation, source
+            continue
+        if source.startswith("metadata."):
+            metadata = body.get("metadata")
+            value = metadata.get(source[9:]) if type(metadata) is dict else None
+        else:
+            value = body.get(source)
+        if value and type(value) is str:
+            return value.encode("utf-8", "surrogatepass"), source
+    return facts.nonce, REQUEST
+
+
+def conversation_of(facts: Facts) -> bytes | None:
+    """A hash of the system prompt and the first user message, the same in every turn of a conversation.
+
+    None when that message has fewer than 40 characters: too many conversations begin alike.
+    """
+    system, message = opening(facts.body)
+    if len(message) < CONVERSATION:
+        return None
+    text = f"{system}\0{message}".encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=16).digest()
+
+
+def bucket(salt: bytes, key: bytes) -> int:
+    """The bucket of a key, 0 … 9999: the first 8 bytes of its keyed hash, modulo 10,000."""
+    return int.from_bytes(blake2b(key, key=salt).digest()[:8], "big") % BASIS_POINTS
+
+
+def unit_hash(secret: bytes, key: bytes) -> int:
+    """The keyed 64-bit hash by which a unit is known; it tells nothing of the key."""
+    digest = blake2b(key, digest_size=8, key=secret, person=b"headgate-unit").digest()
+    return int.from_bytes(digest, "big")

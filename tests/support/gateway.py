@@ -1,0 +1,114 @@
+"""A real `headgate serve`, started for tests on free ports."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.client import PATIENCE, Client
+
+
+def hash_of(key: str) -> str:
+    """How the configuration knows a key."""
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+class Gateway(Client):
+    """The gateway and how to talk to it; `log` holds its JSON lines."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int, admin_port: int, keys: dict[str, str]) -> None:
+        super().__init__(port, admin_port, keys)
+        self.process = process
+        self.log: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            try:
+                self.log.append(json.loads(line))
+            except ValueError:
+                self.log.append({"message": line.rstrip()})
+
+    def logged(self, text: str) -> bool:
+        return any(text in str(entry.get("message")) for entry in self.log)
+
+    def wait_ready(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log
+            with contextlib.suppress(OSError):
+                if self.request("GET", "/health/ready").status == 200:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(self.log)
+
+    def children(self, module: str) -> list[int]:
+        """The pids of the children that run `module`."""
+        found = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        ).stdout.splitlines()
+        return [int(line.split()[0]) for line in found if module in line]
+
+    def stop(self) -> int:
+        """Ends it as a terminal would and returns its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self._reader.join(PATIENCE)
+            assert self.process.stderr is not None
+            self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def running_gateway(
+    config: Path | None,
+    *,
+    keys: dict[str, str] | None = None,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Gateway]:
+    """`headgate serve` on the configuration file, ready; stopped at the end, if it is still there.
+
+    Without a file everything comes from `environ`.
+    """
+    port, admin_port = free_ports(2)
+    command = [sys.executable, "-P", "-m", "gateway.cli.main", "serve", "--port", str(port), "--admin-port", str(admin_port)]
+    if config is not None:
+        command += ["--config", str(config), "--state", str(config.parent / "state")]
+    command += options or ["--workers", "1"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env={**os.environ, **(environ or {})}
+    )
+    gateway = Gateway(process, port, admin_port, keys or {})
+    try:
+        gateway.wait_ready()
+        yield gateway
+    finally:
+        gateway.stop()
