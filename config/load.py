@@ -61,9 +61,8 @@ def validate(
     reading = Reading(base)
     sieve = Sieve(root, problems)
     config = sieve.sift(reading)
-    if config is not None:
-        sieve.judge(check(config))
-    if config is None or sieve.problems:
+    sieve.judge(check(config))
+    if sieve.problems:
         raise ConfigError(sieve.problems)
     advice = [sieve.locate(finding) for finding in advise(config, today or datetime.date.today())]
     return Loaded(config, by_line(advice), tuple(reading.files))

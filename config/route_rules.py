@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from config.names import hash_collisions
 from config.problems import Finding, KeyPath
 from config.rollout_rules import rollout_findings
-from config.routes import Assignment, Range, Route
+from config.routes import Assignment, Range, Route, Segment
 from config.schema import Config
 from config.units import write_share
 from config.upstreams import LitellmUpstream
@@ -51,33 +51,40 @@ def _variants(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
 
 def _segments(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
     if route.segments is None:
-        yield from _assignment(
-            config, route, route, path, "needs one of `variant`, `weights`, `rollout`, `segments`"
-        )
+        message = "needs one of `variant`, `weights`, `rollout`, `segments`"
+        yield from _assignment(config, route, route, path, message)
         return
+    if not route.segments:
+        yield Finding((*path, "segments"), "needs at least one segment")
     for field in ("variant", "weights", "rollout", "cascade"):
         if getattr(route, field) is not None:
             yield Finding((*path, field), "belongs into a segment, because the route has `segments`")
-    if not route.segments:
-        yield Finding((*path, "segments"), "needs at least one segment")
-    names = [segment.name for segment in route.segments]
+    yield from _segment_names(route.segments, (*path, "segments"))
     for at, segment in enumerate(route.segments):
         here = (*path, "segments", at)
-        last = at == len(names) - 1
-        if segment.name in names[:at]:
-            yield Finding((*here, "name"), f"another segment is called `{segment.name}` already")
-        if last and segment.when is not None:
-            message = "the last segment takes all that is left: remove this, or add a segment without `when`"
-            yield Finding((*here, "when"), message)
-        elif not last and segment.when is None:
-            yield Finding(here, "needs `when`: only the last segment takes all that is left")
-        elif segment.when is not None and not segment.when.conditions:
-            yield Finding((*here, "when"), "needs at least one condition")
+        yield from _when(segment, here, last=at == len(route.segments) - 1)
         message = "needs one of `variant`, `weights`, `rollout`, `cascade`"
         yield from _assignment(config, route, segment, here, message)
+
+
+def _segment_names(segments: Sequence[Segment], path: KeyPath) -> Iterator[Finding]:
+    names = [segment.name for segment in segments]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            yield Finding((*path, at, "name"), f"another segment is called `{name}` already")
     for name, other in hash_collisions(names):
-        here = (*path, "segments", names.index(name), "name")
-        yield Finding(here, f"`{name}` has the same 32-bit hash as `{other}`; rename one of them")
+        message = f"`{name}` has the same 32-bit hash as `{other}`; rename one of them"
+        yield Finding((*path, names.index(name), "name"), message)
+
+
+def _when(segment: Segment, path: KeyPath, *, last: bool) -> Iterator[Finding]:
+    if last and segment.when is not None:
+        message = "the last segment takes all that is left: remove this, or add a segment without `when`"
+        yield Finding((*path, "when"), message)
+    elif not last and segment.when is None:
+        yield Finding(path, "needs `when`: only the last segment takes all that is left")
+    elif segment.when is not None and not segment.when.conditions:
+        yield Finding((*path, "when"), "needs at least one condition")
 
 
 def _assignment(

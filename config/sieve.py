@@ -27,16 +27,16 @@ class Sieve:
         self._faulty = set(known)
         self.problems = list(known.values())
 
-    def sift(self, reading: Reading) -> Config | None:
-        """The configuration that is left without what is at fault; None if nothing is."""
+    def sift(self, reading: Reading) -> Config:
+        """The configuration that is left without what is at fault."""
         while True:
             try:
                 return Config.model_validate(self._root.plain(), context=reading)
             except ValidationError as error:
                 details = error.errors(include_url=False, include_input=False)
                 mistakes = [it for it in (understand(detail, self._root) for detail in details) if it]
-            if not self._take_out(mistakes):
-                return None
+            assert mistakes, "what is not taken out would be found again for ever"
+            self._take_out(mistakes)
 
     def judge(self, findings: Iterable[Finding]) -> None:
         """Adds what the rules found, but for what follows from a value that was taken out."""
@@ -57,8 +57,8 @@ class Sieve:
         node = self._node(finding)
         return (*node.path, *finding.path[len(node.path) :])
 
-    def _take_out(self, mistakes: list[Mistake]) -> bool:
-        """Notes the mistakes and takes their nodes out; whether there is something left to validate."""
+    def _take_out(self, mistakes: list[Mistake]) -> None:
+        """Notes the mistakes and takes their nodes out."""
         paths: set[KeyPath] = set()
         nodes: set[Node] = set()
         retyped: set[Node] = set()
@@ -76,7 +76,6 @@ class Sieve:
             nodes.add(node)
         self._faulty |= paths | {node.path for node in nodes}
         self._root.prune(nodes)
-        return bool(nodes or retyped) and self._root not in nodes
 
     def _follows(self, path: KeyPath) -> bool:
         """Whether something at or below `path` was at fault."""

@@ -22,16 +22,15 @@ class Writer(Protocol):
 class Outbox:
     """The connections that have something to write in this turn of the event loop."""
 
-    __slots__ = ("_loop", "_writers")
+    __slots__ = ("_writers",)
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._writers: list[Writer] = []
 
     def add(self, writer: Writer) -> None:
         """Has `writer` flushed once the events that are ready now have been handled."""
         if not self._writers:
-            self._loop.call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._flush)
         self._writers.append(writer)
 
     def _flush(self) -> None:

@@ -35,16 +35,28 @@ def usage_of(usage: Any) -> Usage | None:
         names = _RESPONSES
     else:
         return None
-    prompt = _count(usage.get(names[0]))
-    completion = _count(usage.get(names[1]))
-    total = _count(usage.get("total_tokens"))
-    if prompt is None or completion is None or total is None:
+    return disjoint(
+        _count(usage.get(names[0])),
+        _count(usage.get(names[1])),
+        _count(usage.get("total_tokens")),
+        _detail(usage.get(names[2]), "cached_tokens"),
+        _detail(usage.get(names[3]), "reasoning_tokens"),
+    )
+
+
+def disjoint(prompt: int, completion: int, total: int, cached: int, reasoning: int) -> Usage | None:
+    """Makes disjoint counts of an upstream's overlapping ones; None when one of the first three is garbage.
+
+    `prompt` includes `cached`; `completion` includes `reasoning`, unless `total` says that it comes on top.
+    """
+    if not (0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS and 0 <= total <= MAX_TOKENS):
         return None
-    cached = _detail(usage.get(names[2]), "cached_tokens", prompt)
+    # A part is never more than its whole.
+    cached = min(max(cached, 0), prompt)
     excess = total - prompt - completion
     if excess > 0:
         return Usage(prompt - cached, cached, completion, excess)
-    reasoning = _detail(usage.get(names[3]), "reasoning_tokens", completion)
+    reasoning = min(max(reasoning, 0), completion)
     return Usage(prompt - cached, cached, completion - reasoning, reasoning)
 
 
@@ -62,17 +74,13 @@ def cost_usd(usage: Usage, price: Price) -> float:
     )
 
 
-def _count(value: Any) -> int | None:
-    """A token count; left out or null means none, anything but a count is garbage."""
+def _count(value: Any) -> int:
+    """A token count; left out or null means none, anything but a count is garbage: -1."""
     if value is None:
         return 0
-    if type(value) is not int or not 0 <= value <= MAX_TOKENS:
-        return None
-    return value
+    return value if type(value) is int else -1
 
 
-def _detail(details: Any, name: str, whole: int) -> int:
-    """A part of `whole`, 0 when it is not told, and never more than the whole."""
-    if type(details) is not dict:
-        return 0
-    return min(_count(details.get(name)) or 0, whole)
+def _detail(details: Any, name: str) -> int:
+    """The part of a count that details tell of; 0 when they do not."""
+    return _count(details.get(name)) if type(details) is dict else 0

@@ -7,6 +7,7 @@ sockets that the supervisor made itself.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import pickle
 from collections.abc import Iterable, Mapping
@@ -63,7 +64,8 @@ class Source:
 def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
     """The snapshot of a configuration; signing keys that it gives win over the deployment's own.
 
-    Raises ProviderRefused when a worker could not make the provider of an upstream.
+    Raises ProviderRefused when a worker could not make the provider of an upstream. Not to be called where an
+    event loop runs.
     """
     keys = tuple(
         hashlib.blake2b(key.get_secret_value().encode(), digest_size=32, person=b"headgate-signing").digest()
@@ -72,8 +74,13 @@ def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
     snapshot = compile_snapshot(
         config, revision=revision, signing_keys=keys or (secrets.signing_key,), unit_key=secrets.unit_key
     )
-    verify(snapshot.upstreams.values())
+    asyncio.run(_verify(snapshot))
     return snapshot
+
+
+async def _verify(snapshot: Snapshot) -> None:
+    """In an event loop of its own, since providers belong to one."""
+    verify(snapshot.upstreams.values())
 
 
 def fingerprint(files: Iterable[Path]) -> dict[Path, bytes]:

@@ -59,7 +59,9 @@ def make_application(service: Service) -> Starlette:
     paths.append(
         Path(CHAT.decode(), _endpoint(service, no_method), methods=["GET", "PUT", "PATCH", "DELETE"])
     )
-    return Starlette(routes=paths, exception_handlers={HTTPException: _not_there(service)})
+    application = Starlette(routes=paths, exception_handlers={HTTPException: _not_there(service)})
+    application.router.redirect_slashes = False
+    return application
 
 
 def visible_models(snapshot: Snapshot, key: Key) -> list[str]:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
+from gateway.data.answer import read_whole
 from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of
-from gateway.providers.base import Answer, Call, Headers, Provider, UpstreamFailure
-from routing.cost import Usage, usage_of
+from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
+from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
 
 MAX_ERROR_BODY = 1024 * 1024
-_NO_HEADERS: Headers = []
-
-
-class Whole(msgspec.Struct, gc=False):
-    """What is read of an answer that is not a stream."""
-
-    usage: Any = None
-    error: Any = None
-
-
-_read_whole = msgspec.json.Decoder(Whole).decode
 
 
 @dataclass(slots=True)
@@ -43,20 +32,18 @@ class Attempt:
     usage: Usage | None = None
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> dict[bytes, bytes]:
         """The answer's headers."""
-        return self.answer.headers if self.answer is not None else _NO_HEADERS
+        return self.answer.headers if self.answer is not None else {}
 
     @property
     def retry_after(self) -> float | None:
         """Seconds that the upstream asked to wait, when it said so in numbers."""
-        for name, value in self.headers:
+        headers = self.headers
+        for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
             try:
-                if name == b"retry-after-ms":
-                    return float(value) / 1000.0
-                if name == b"retry-after":
-                    return float(value)
-            except ValueError:
+                return float(headers[name]) * scale
+            except (KeyError, ValueError):
                 continue
         return None
 
@@ -66,6 +53,8 @@ class Attempt:
             answer = self.answer = await provider.send(call)
             if answer.status != 200:
                 await self._refused(answer)
+            elif answer.headers.get(b"content-encoding", b"identity") != b"identity":
+                self.result = Result.SERVER_ERROR  # compressed, although we asked for none of that
             elif call.stream:
                 await self._commit(answer)
             else:
@@ -90,15 +79,15 @@ class Attempt:
     def _judge(self, body: bytes) -> None:
         """A 200 is an answer when it is a JSON object and not an error in disguise."""
         try:
-            whole = _read_whole(body)
+            whole = read_whole(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.result = Result.SERVER_ERROR
             return
-        if whole.error or self._encoded():
+        if whole.error:
             self.result = Result.SERVER_ERROR
             return
         self.body = body
-        self.usage = usage_of(whole.usage)
+        self.usage = whole.tokens
         self.result = Result.OK
 
     async def _commit(self, answer: Answer) -> None:
@@ -113,15 +102,8 @@ class Attempt:
                 if data is None:
                     continue
                 parsed = json_of(data)
-                failed = parsed is None or parsed.get("error") or self._encoded()
+                failed = parsed is None or parsed.get("error")
                 self.result = Result.SERVER_ERROR if failed else Result.OK
                 self.body = held
                 return
         self.result = Result.SERVER_ERROR  # ended before it began
-
-    def _encoded(self) -> bool:
-        """Whether the body is compressed, although we asked for none of that."""
-        for name, value in self.headers:
-            if name == b"content-encoding" and value != b"identity":
-                return True
-        return False

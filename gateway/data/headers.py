@@ -17,12 +17,12 @@ _known: dict[bytes, bytes] = {}
 
 def response_headers(table: Table, account: Account, date: bytes, *, priced: bool = False) -> bytes:
     """The gateway's own lines, on answers and errors alike; `priced`: the cost is known by now, if ever."""
-    lines = b"date: %b\r\nx-request-id: %b\r\n" % (date, account.request_id.encode())
     decision = account.decision
     if decision is None or not table.full:
-        return lines
-    lines += table.lines(decision, account.served)
-    lines += b"x-headgate-attempts: %d\r\n" % account.attempts
+        return b"date: %b\r\nx-request-id: %b\r\n" % (date, account.request_id.encode())
+    lines = b"date: %b\r\nx-request-id: %b\r\n%bx-headgate-attempts: %d\r\n" % (
+        date, account.request_id.encode(), table.lines(decision, account.served), account.attempts,
+    )  # fmt: skip
     if decision.difficulty.value is not None:
         lines += b"x-headgate-difficulty: %b\r\n" % f"{decision.difficulty.value:g}".encode()
     if priced and account.cost is not None:
@@ -32,10 +32,10 @@ def response_headers(table: Table, account: Account, date: bytes, *, priced: boo
     return lines
 
 
-def passed_headers(headers: Headers) -> bytes:
+def passed_headers(headers: dict[bytes, bytes]) -> bytes:
     """The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
     lines = b""
-    for name, value in headers:
+    for name, value in headers.items():
         passed = _known.get(name)
         if passed is None:
             passed = _learn(name)

@@ -97,7 +97,8 @@ def _check_messages(messages: Any) -> None:
     for index, message in enumerate(messages):
         if type(message) is not dict:
             raise InvalidRequest("A message must be an object.", param=f"messages[{index}]")
-        if message.get("role") not in ROLES:
+        role = message.get("role")
+        if type(role) is not str or role not in ROLES:
             raise InvalidRequest(
                 f"A message's role must be one of {', '.join(sorted(ROLES))}.",
                 param=f"messages[{index}].role",

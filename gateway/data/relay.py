@@ -72,6 +72,7 @@ class _Relay:
         self._attempt = attempt
         self._asked = asked
         self._done = False
+        self._failed = False
 
     async def run(self, block: bytes, splitter: Splitter) -> None:
         request, answer = self._request, self._attempt.answer
@@ -86,6 +87,8 @@ class _Relay:
                         await request.writable()
                 if self._done:
                     return
+                if self._failed:
+                    raise Interrupted
             data = await answer.read()
             if not data:
                 raise Interrupted  # a clean end without [DONE] is not an end
@@ -100,20 +103,22 @@ class _Relay:
                 self._done = True
                 kept.append(event)
                 break
-            if data is not None and not self._keep(data):
-                continue
-            kept.append(event)
+            if data is None or self._keep(data):
+                kept.append(event)
+            if self._failed:
+                break
         return b"".join(kept)
 
     def _keep(self, data: bytes) -> bool:
-        """Notes usage; false for the chunk that exists only because we asked for it."""
+        """Notes usage and failure; false for an error, and for the chunk that only we asked for."""
         if b'"usage"' not in data and b'"error"' not in data:
             return True
         parsed = json_of(data)
         if parsed is None:
             return True
         if parsed.get("error"):
-            raise Interrupted
+            self._failed = True
+            return False
         usage = parsed.get("usage")
         if usage is None:
             return True

@@ -6,7 +6,7 @@ from gateway.providers.base import Provider
 from gateway.providers.registry import make
 from routing.decision import Decision
 from routing.request_id import Sealer
-from routing.snapshot import Snapshot
+from routing.snapshot import Snapshot, Variant
 
 
 class Table:
@@ -35,14 +35,20 @@ class Table:
 
     def lines(self, decision: Decision, served: str) -> bytes:
         """The response header lines that depend on the decision alone."""
+        if decision.reason == "direct":  # the model is the client's choice: not to be remembered
+            return self._make_lines(decision, decision.variant)
         key = (decision.route.name, decision.segment.name, decision.variant.name, served, decision.reason)
         lines = self._lines.get(key)
         if lines is None:
-            model = decision.route.variants[served].model if served in decision.route.variants else ""
-            lines = self._lines[key] = (
-                f"x-headgate-route: {key[0]}\r\nx-headgate-segment: {key[1]}\r\n"
-                f"x-headgate-variant: {key[2]}\r\nx-headgate-served-variant: {served}\r\n"
-                f"x-headgate-model: {model}\r\nx-headgate-reason: {key[4]}\r\n"
-                f"x-headgate-revision: {self.snapshot.revision}\r\n"
-            ).encode()
+            lines = self._lines[key] = self._make_lines(decision, decision.route.variants.get(served))
         return lines
+
+    def _make_lines(self, decision: Decision, served: Variant | None) -> bytes:
+        """`served` is None for a request that was refused before anything was tried."""
+        return (
+            f"x-headgate-route: {decision.route.name}\r\nx-headgate-segment: {decision.segment.name}\r\n"
+            f"x-headgate-variant: {decision.variant.name}\r\n"
+            f"x-headgate-served-variant: {served.name if served else ''}\r\n"
+            f"x-headgate-model: {served.model if served else ''}\r\n"
+            f"x-headgate-reason: {decision.reason}\r\nx-headgate-revision: {self.snapshot.revision}\r\n"
+        ).encode()

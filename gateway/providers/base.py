@@ -44,7 +44,8 @@ class Answer(Protocol):
     """
 
     status: int
-    headers: Headers
+    headers: dict[bytes, bytes]
+    """Names in lower case; the values of a repeated one joined with a comma."""
 
     async def read(self) -> bytes:
         """The next bytes of the body; empty once it has ended completely.

@@ -15,7 +15,7 @@ from typing import cast
 import httptools
 
 from gateway.outbox import Outbox
-from gateway.providers.base import Headers, UpstreamFailure
+from gateway.providers.base import UpstreamFailure
 from gateway.run import Gate
 from routing.fallback import Result
 
@@ -26,8 +26,6 @@ HIGH_WATER = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
 PATIENCE = 1.0
 """Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
-FRESH = 0.01
-"""Seconds after its last use within which a connection is taken to be good."""
 NEVER = float("inf")
 
 
@@ -46,7 +44,7 @@ class Exchange(Gate):
         self.idle = idle
         self.deadline = deadline
         self.status = 0
-        self.headers: Headers = []
+        self.headers: dict[bytes, bytes] = {}
         self.head = False
         self.begun = False
         self.complete = False
@@ -137,22 +135,15 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self.deadline = NEVER
         """When, on the monotonic clock, the current exchange (or idleness) has lasted too long."""
-        self.free_since = 0.0
-        """When it became idle, on the monotonic clock."""
         self.idle_limit = NEVER
         """Seconds that the upstream said it keeps an idle connection."""
 
     # ── use ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def stale(self, now: float) -> bool:
-        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet.
-
-        What was in use a moment ago is not looked at again: the look is a system call.
-        """
+    def stale(self) -> bool:
+        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet."""
         transport = self._transport
-        if transport is None or transport.is_closing():
-            return True
-        return now - self.free_since > FRESH and bool(self._poll.poll(0))
+        return transport is None or transport.is_closing() or bool(self._poll.poll(0))
 
     def send(self, request: bytes, *, stream: bool, first: float, idle: float, deadline: float) -> Exchange:
         """Writes a whole request and returns its exchange.
@@ -235,12 +226,9 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._exchange is None:
             return
+        headers = self._exchange.headers
         name = name.lower()
-        self._exchange.headers.append((name, value))
-        if name == b"content-length" or name == b"transfer-encoding":
-            self._framed = True
-        elif name == b"keep-alive":
-            self.idle_limit = _keep_alive_timeout(value)
+        headers[name] = headers[name] + b", " + value if name in headers else value
 
     def on_headers_complete(self) -> None:
         exchange = self._exchange
@@ -249,9 +237,12 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200:
             self._informational = True
-            self._framed = False
             exchange.headers.clear()
             return
+        headers = exchange.headers
+        if b"keep-alive" in headers:
+            self.idle_limit = _keep_alive_timeout(headers[b"keep-alive"])
+        self._framed = b"content-length" in headers or b"transfer-encoding" in headers
         exchange.status = status
         exchange.head = True
         self._keep = self._parser.should_keep_alive()
@@ -263,14 +254,13 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._informational:
             self._informational = False
-        else:
+        elif self._exchange is not None:
             self._whole, self._exchange = self._exchange, None
 
     # ── within ───────────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, exchange: Exchange) -> None:
         self._exchange = None
-        self._framed = False
         self._head_size = 0
         self.deadline = NEVER
         exchange.finish()

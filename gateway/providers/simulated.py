@@ -6,7 +6,7 @@ import asyncio
 import time
 from random import Random
 
-from gateway.providers.base import Call, Headers, UpstreamFailure
+from gateway.providers.base import Call, UpstreamFailure
 from gateway.providers.simulation import Behaviour
 from gateway.providers.simulation_script import Chunk, End, Script, write
 from routing.fallback import Result
@@ -21,7 +21,7 @@ class SimulatedAnswer:
 
     def __init__(self, script: Script, call: Call, first: float) -> None:
         self.status = script.status
-        self.headers: Headers = list(script.headers)
+        self.headers = dict(script.headers)
         self._script = script
         self._chunks = script.chunks
         self._call = call

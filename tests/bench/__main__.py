@@ -16,6 +16,9 @@ from tests.bench.report import save, show
 from tests.bench.row import ROWS, line
 from tests.bench.session import Plan, Session
 
+NOISE = 0.05
+"""The share of the cores in use before the benchmark begins, above which it says so."""
+
 
 @click.command()
 @click.option("--quick", is_flag=True, help="One short round: is it roughly right?")
@@ -37,6 +40,7 @@ def main(quick: bool, keys: tuple[str, ...], rounds: int | None, path: Path | No
     )
     try:
         cores = Cores.of_machine()
+        busy = cores.busy()
         os.sched_setaffinity(0, {cores.load})
         with (
             tempfile.TemporaryDirectory(prefix="headgate-bench-") as directory,
@@ -49,6 +53,10 @@ def main(quick: bool, keys: tuple[str, ...], rounds: int | None, path: Path | No
         sys.exit(f"bench: {error}")
     lines = [line(row, session.readings) for row in rows]
     show(lines, console)
+    if busy > NOISE:
+        console.print(
+            f"Others used {busy:.0%} of the cores when this began: trust the ratios, not the figures."
+        )
     if path:
         save(lines, session.readings, path)
 

@@ -37,7 +37,7 @@ ROUTE = """\
         price: {input: 0.40, cached_input: 0.10, output: 1.60}
       cheap:
         upstream: @NAME@
-        model: gpt-4.1-nano
+        model: llama-3.1-8b-instant
         price: {input: 0.10, cached_input: 0.025, output: 0.40}
     sticky: [header, metadata.headgate_key, safety_identifier, user, conversation]
     difficulty: {scale: codeforces, from: [header, metadata.rating], strata: [1600, 2200, 2800]}

@@ -124,7 +124,7 @@ def pieces() -> dict[str, Callable[[], object]]:
         "write JSON": lambda: dump_json(shaped),
         "forwarded headers": lambda: forwarded_headers(heard.headers, simulated=False),
         "usage and cost": lambda: cost_usd(usage_of(USAGE) or usage, price),
-        "own headers": lambda: response_headers(table, account, date, stream=False),
+        "own headers": lambda: response_headers(table, account, date, priced=True),
         "passed headers": lambda: passed_headers(ANSWER_HEADERS),
         "record, a message every 1,000": recorded,
         "one event of a stream": lambda: Splitter().feed(EVENT),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,24 @@ class Cores:
         if len(cores) < 2:
             raise Failed("two cores are needed: one for the gateway, one for its upstream and the load")
         return cls(cores[0], cores[1], cores[2] if len(cores) > 2 else cores[1])
+
+    def busy(self, seconds: float = 0.5) -> float:
+        """The share of both cores' time that others use just now."""
+        before = [_core_time(core) for core in (self.gateway, self.load)]
+        time.sleep(seconds)
+        after = [_core_time(core) for core in (self.gateway, self.load)]
+        idle = sum(end[0] - start[0] for start, end in zip(before, after, strict=True))
+        whole = sum(end[1] - start[1] for start, end in zip(before, after, strict=True))
+        return 1 - idle / whole
+
+
+def _core_time(core: int) -> tuple[int, int]:
+    """Ticks that a core was idle, and all its ticks."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            return int(ticks[3]) + int(ticks[4]), sum(map(int, ticks[:8]))
+    raise Failed(f"core {core} is not in /proc/stat")
 
 
 @contextmanager

@@ -42,5 +42,7 @@ def _upstream() -> Iterator[str]:
     command = [sys.executable, "-P", "-m", "gateway.cli.main", "upstream", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()

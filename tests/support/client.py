@@ -126,8 +126,8 @@ class Client:
         )
 
     def wait_for_metric(self, value: float, name: str, **labels: str) -> None:
-        """Waits until the series has (nearly) this value."""
-        self.wait_until(lambda: abs(self.metric(name, **labels) - value) < 1e-12 + abs(value) * 1e-9)
+        """Waits until the series has reached this value."""
+        self.wait_until(lambda: self.metric(name, **labels) > value - 1e-12 - abs(value) * 1e-9)
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Waits until something holds; fails when it never does."""

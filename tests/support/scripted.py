@@ -138,6 +138,7 @@ class ScriptedUpstream:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
     def start(self) -> None:
@@ -150,13 +151,17 @@ class ScriptedUpstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                received = await _read(reader)
-                self.received.append(received)
-                if not await self._play(received, reader, writer):
-                    return
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                while True:
+                    received = await _read(reader)
+                    self.received.append(received)
+                    if not await self._play(received, reader, writer):
+                        return
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _play(
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -43,6 +43,8 @@ routes:
     retries: 3
 """.replace("HASH", HASH)
 
+NAME_RULE = "must be 1 to 64 letters, digits or any of . _ -, beginning with a letter or digit"
+
 TOLD = [
     "3: server.keys[0].hash: must be sha256: and 64 lower-case hex digits",
     "3: server.keys[0].scops: is an unknown key; did you mean `scopes`?",
@@ -98,13 +100,13 @@ def test_no_value_of_the_file_is_echoed_where_a_secret_may_stand() -> None:
 def test_what_follows_from_a_mistake_is_not_told() -> None:
     text = small("""
         segments:
-          - {name: hard, wehn: {difficulty: 3}, variant: base}
+          - {name: hard, whne: {difficulty: 3}, variant: base}
           - {name: rest, rollout: {baseline: base, candidate: tuned, stages: [ten]}}
         fallbacks: [other]
     """).replace("base: {upstream: openai, ", "other: {upstream: openai}\n      base: {upstream: openai, ")
     assert [line.split(": ")[1] for line in mistakes(text)] == [
         "routes.solver.variants.other.model",
-        "routes.solver.segments[0].wehn",
+        "routes.solver.segments[0].whne",
         "routes.solver.segments[1].rollout.stages[0]",
     ]
 
@@ -140,16 +142,17 @@ def test_what_follows_from_a_mistake_is_not_told() -> None:
             ],
         ),
         (
-            "upstreams: {a: {provider: other}}\nroutes: {r: {variants: {v: {upstream: a, model: m}}, weights: {v: 99}}}\n",
+            "upstreams: {a: {provider: x}}\n"
+            "routes: {r: {variants: {v: {upstream: a, model: m}}, weights: {v: 9}}}",
             [
                 "1: upstreams.a.provider: must be one of 'openai', 'gemini', 'litellm', 'simulated'",
-                "2: routes.r.weights: must sum to 100%; they sum to 99%",
+                "2: routes.r.weights: must sum to 100%; they sum to 9%",
             ],
         ),
         (
             "upstreams: {a/b: {provider: openai}}\nroutes: {r: {variants: {v: {upstream: c, model: m}}}}\n",
             [
-                "1: upstreams.a/b: must be 1 to 64 letters, digits or any of . _ -, beginning with a letter or digit",
+                f"1: upstreams.a/b: {NAME_RULE}",
                 "2: routes.r: needs one of `variant`, `weights`, `rollout`, `segments`",
                 "2: routes.r.variants.v.upstream: there is no upstream `c`",
             ],
@@ -242,7 +245,7 @@ def test_a_configuration_that_cannot_be_read_is_named(
     assert str(caught.value).startswith(str(path)) and told in str(caught.value)
 
 
-def test_defaults_are_those_of_the_contract() -> None:
+def test_what_is_left_out_has_its_default() -> None:
     text = small("""
         rollout:
           baseline: base
@@ -276,6 +279,78 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert guardrails.ratios == {}
     assert config.server.limits.body == 20 * 1024 * 1024
     assert not config.store.shared
+
+
+def test_every_key_there_is(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("Answer in Korean.")
+    (tmp_path / "label.json").write_text('{"enum": ["spam", "ham"]}')
+    text = f"""
+        server:
+          keys:
+            - {{name: shop, application: shop, hash: "{HASH}", scopes: [chat, pin, direct], routes: [mail]}}
+          signing_keys: ["${{SIGNING:-}}"]
+          response_headers: minimal
+          limits:
+            {{body: 2MiB, headers: 8KiB, header_time: 2s, body_idle: 3s, connections: 16, concurrency: 8}}
+          lame_duck: 0s
+          drain: 500ms
+        upstreams:
+          far: {{provider: openai, headers: {{x-team: a}}, query: {{version: "1"}}, ask_usage: false}}
+          native: {{provider: gemini, api: native, api_key: k}}
+          else: {{provider: litellm, base_url: "https://llm.example/"}}
+          toy: {{provider: simulated, error_rate: 0.5%}}
+        passthrough: {{upstream: far, paths: [files, batches], body: 64MiB}}
+        store: {{url: sqlite}}
+        capture: {{content: true, retention: 1d, max_size: 1GiB}}
+        prometheus: {{url: "https://somebody:secret@prometheus.example"}}
+        routes:
+          mail:
+            names: [mail/fast, "mail:2"]
+            variants:
+              old: {{upstream: far, model: old-model, price: gpt-4.1-mini, system: {{prepend: Hello.}}}}
+              new: {{upstream: native, model: gemini-pro, system: {{file: note.txt}}, override: {{n: 1}}}}
+              big: {{upstream: else, model: vendor/big, rename: {{max_tokens: max_new_tokens}}, drop: [seed]}}
+            sticky: [metadata.user, user]
+            difficulty: {{scale: {{min: 0, max: 10}}, from: [metadata.level], default: 5, strata: [3, 7]}}
+            segments:
+              - {{name: long, when: {{tokens: {{gt: 8000}}, has: tools}}, cascade: {{first: old, then: big}}}}
+              - {{name: some, when: {{percent: 20, metadata.a: {{ne: b}}}}, weights: {{old: 75%, new: 25}}}}
+              - name: rest
+                rollout:
+                  baseline: old
+                  candidate: new
+                  stages: [1, {{weight: 25, min_samples: 50, min_duration: 0s, max_duration: 2d}}]
+                  mode: manual
+                  start: manual
+                  attribution_window: 2h
+                  outcome_ttl: 3d
+                  coverage: 50%
+                  bake: 0s
+                  holdout: 0%
+                  cooldown: 0s
+                  outcomes_per_unit: 1
+                  notify: ["https://hooks.example/a"]
+                  guardrails:
+                    validation_passed: {{harm: 1pt, alpha: 0.01, margin: 2.5pt, promote_alpha: 0.1}}
+                    latency_p95: off
+                    cost_per_request: {{max_ratio: 3, alpha: 0.05}}
+                    prometheus: [{{name: queue, query: "max(queue)", max: 100}}]
+            fallbacks: [old]
+            timeouts: {{connect: 1s, first_token: 5s, idle: 5s, total: 20s}}
+            retries: 0
+            retry_ambiguous: true
+            validators:
+              - {{type: json}}
+              - {{type: json_schema, schema: label.json}}
+              - {{type: one_of, values: [spam, ham], path: $.label, trim: false, ignore_case: true}}
+              - {{type: regex, pattern: "^a$", match: full}}
+              - {{type: code_block, language: cpp}}
+            validation: application
+            outcomes: {{sample: 10%}}
+    """
+    config = loaded(text, base=tmp_path).config
+    assert config.upstreams["else"].provider == "litellm"
+    assert config.routes["mail"].outcomes.sample == 1_000
 
 
 def test_guardrails_are_switched_and_take_their_metrics_defaults() -> None:
@@ -333,31 +408,25 @@ def test_conditions_are_one_flat_list() -> None:
         ("difficulty", "", "gte", 1600), ("difficulty", "", "lt", 2200), ("gain", "", "top", 2_000),
         ("tokens", "", "gt", 1000), ("language", "", "eq", "ko"), ("has", "", "in", ("tools", "images")),
         ("metadata", "tier", "eq", "gold"), ("metadata", "count", "ne", 3),
-        ("header", "x-beta", "exists", True), ("application", "", "ne", "judge"), ("percent", "", "lt", 2_000),
+        ("header", "x-beta", "exists", True), ("application", "", "ne", "judge"),
+        ("percent", "", "lt", 2_000),
     }  # fmt: skip
 
 
 def test_a_simulated_upstream_has_its_own_keys() -> None:
     text = """
         upstreams:
-          a:
-            {provider: simulated, latency: 300ms, pass_rate: 90%, tokens_per_second: 60, error_rate: 1%, seed: 7}
+          a: {provider: simulated, latency: 300ms, pass_rate: 90%, tokens_per_second: 60, error_rate: 1%}
           b: {provider: simulated, latency: {median: 300ms, p95: 900ms}, pass_rate: {2500: 40%, 800: 99%}}
-          c: {provider: simulated}
+          c: {provider: simulated, seed: 7}
         routes: {r: {variants: {v: {upstream: a, model: m}}, variant: v}}
     """
     a, b, c = loaded(text).config.upstreams.values()
     assert a.provider == b.provider == c.provider == "simulated"
-    assert (a.latency.median, a.latency.p95, a.tokens_per_second, a.error_rate, a.seed) == (
-        0.3,
-        0.3,
-        60,
-        100,
-        7,
-    )
+    assert (a.latency.median, a.latency.p95, a.tokens_per_second, a.error_rate) == (0.3, 0.3, 60, 100)
     assert a.pass_rate == ((0, 9_000),)
     assert (b.latency.p95, b.pass_rate) == (0.9, ((800, 9_900), (2500, 4_000)))
-    assert (c.latency.p95, c.pass_rate, c.book) == (0, ((0, 10_000),), None)
+    assert (c.latency.p95, c.pass_rate, c.book, c.seed) == (0, ((0, 10_000),), None, 7)
 
 
 def test_an_empty_credential_or_signing_key_is_none() -> None:
