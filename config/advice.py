@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from config.conditions import When
 from config.guardrails import Ratio
 from config.prices import Entry, names_ending, price, table_entry
 from config.problems import Finding, KeyPath
@@ -24,10 +25,12 @@ def advise(config: Config, today: date) -> Iterator[Finding]:
             yield from _price(config, variant, ("routes", name, "variants", label))
             yield from _retirement(config, variant, ("routes", name, "variants", label, "model"), today)
         for at, segment in enumerate(route.parts):
+            place: KeyPath = () if route.segments is None else ("segments", at)
+            path = ("routes", name, *place)
+            if segment.when is not None:
+                yield from _when(route, segment.when, (*path, "when"))
             if segment.rollout is not None:
-                place: KeyPath = () if route.segments is None else ("segments", at)
-                path = ("routes", name, *place, "rollout")
-                yield from _rollout(config, name, route, segment.rollout, path)
+                yield from _rollout(config, name, route, segment.rollout, (*path, "rollout"))
 
 
 def _price(config: Config, variant: Variant, path: KeyPath) -> Iterator[Finding]:
@@ -49,6 +52,19 @@ def _retirement(config: Config, variant: Variant, path: KeyPath, today: date) ->
         return
     verb = "was retired" if entry.retired <= today else "will be retired"
     yield Finding(path, f"`{entry.name}` {verb} on {entry.retired}, as far as the price table knows")
+
+
+def _when(route: Route, when: When, path: KeyPath) -> Iterator[Finding]:
+    if when.gain is not None and route.difficulty.estimate == "none":
+        yield Finding((*path, "gain"), "never holds: the route's `difficulty.estimate` is none")
+    low, high = route.difficulty.bounds
+    for condition in when.conditions:
+        if condition.subject != "difficulty" or condition.operator == "exists":
+            continue
+        bounds = condition.value if condition.operator == "in" else (condition.value,)
+        if not all(low <= bound <= high for bound in bounds):
+            message = f"lies outside the route's difficulty scale, {low:g} to {high:g}"
+            yield Finding((*path, "difficulty", condition.operator), message)
 
 
 def _rollout(config: Config, name: str, route: Route, rollout: Rollout, path: KeyPath) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from routing.facts import Facts
 from routing.snapshot import BASIS_POINTS, Cascade, Fixed, Rollout, Variant, Weights
-from routing.sticky import bucket, sticky_key, unit_hash
+from routing.sticky import draw, sticky_key
 
 Assignment = Fixed | Weights | Rollout | Cascade
 
@@ -25,15 +25,14 @@ class Assigned(NamedTuple):
     unit: int = 0
 
 
-def assign(assignment: Assignment, facts: Facts, sticky: tuple[str, ...], unit_key: bytes) -> Assigned:
+def assign(assignment: Assignment, facts: Facts, sticky: tuple[str, ...]) -> Assigned:
     """The variant for this request: a pure function of salt and sticky key."""
     if isinstance(assignment, Fixed):
         return Assigned(assignment.variant, "variant")
     if isinstance(assignment, Cascade):
         return Assigned(assignment.first, "cascade")
     key, source = sticky_key(sticky, facts)
-    lot = bucket(assignment.salt, key)
-    unit = unit_hash(unit_key, key)
+    lot, unit = draw(assignment.salt, key)
     if isinstance(assignment, Weights):
         variant, weight = weighted(assignment, lot)
         return Assigned(variant, "weights", lot, weight, source, "none", unit)

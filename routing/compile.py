@@ -65,7 +65,6 @@ def compile_snapshot(
         upstreams={name: _upstream(name, upstream) for name, upstream in config.upstreams.items()},
         keys={bytes.fromhex(key.hash.removeprefix("sha256:")): _key(key) for key in config.server.keys},
         signing_keys=signing_keys,
-        unit_key=unit_key,
         limits=Limits(
             limits.body, limits.headers, limits.header_time, limits.body_idle, limits.connections,
             limits.concurrency,

@@ -47,9 +47,9 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
     if PIN in headers:
         assigned = _pinned(route, facts)
     elif facts.endpoint == "chat":
-        assigned = assign(segment.assignment, facts, route.sticky, snapshot.unit_key)
+        assigned = assign(segment.assignment, facts, route.sticky)
     else:
-        assigned = _assign_able(snapshot, route, segment, facts)
+        assigned = _assign_able(route, segment, facts)
     variant = assigned.variant
     if facts.endpoint == "chat":
         fallbacks = route.after[variant.name]
@@ -61,10 +61,10 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
     )  # fmt: skip
 
 
-def _assign_able(snapshot: Snapshot, route: Route, segment: Segment, facts: Facts) -> Assigned:
+def _assign_able(route: Route, segment: Segment, facts: Facts) -> Assigned:
     """Assigns among the variants that can serve the endpoint."""
     assignment = serving(route, segment, facts.endpoint)
-    assigned = assign(assignment, facts, route.sticky, snapshot.unit_key)
+    assigned = assign(assignment, facts, route.sticky)
     return assigned if assignment is segment.assignment else assigned._replace(reason="unsupported")
 
 

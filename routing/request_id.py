@@ -14,7 +14,8 @@ a key that NIST SP 800-38D allows them. 81 bytes leave no spare bits in base64: 
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from hashlib import blake2b
 from struct import Struct
 from typing import NamedTuple
@@ -30,6 +31,7 @@ MAX_SUBKEYS = 1024
 """Processes whose subkeys are remembered; older ones are derived again."""
 _KEY_END, _HEAD, _NONCE_END = 4, 10, 22
 _layout = Struct(">QIIIIIIBBBQ")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class InvalidRequestId(Exception):
@@ -84,7 +86,7 @@ class Sealer:
         """The request id; `nonce` is 12 random bytes, never used twice in a process."""
         head = self._head
         sealed = self._encrypt(nonce, _layout.pack(*identity), head)
-        return urlsafe_b64encode(head + nonce + sealed).decode()
+        return b2a_base64(head + nonce + sealed, newline=False).translate(_URL_SAFE).decode()
 
 
 class Opener:

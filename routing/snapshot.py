@@ -258,8 +258,6 @@ class Snapshot:
     """SHA-256 digest of a key's text → key. Empty: only loopback is served, every scope."""
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """32-byte keys of the request id: the first seals, all open."""
-    unit_key: bytes = field(default=b"", repr=False)
-    """The deployment secret that keys unit hashes."""
     limits: Limits = Limits()
     response_headers: str = "full"
     lame_duck: float = 5.0

@@ -75,7 +75,10 @@ def bucket(salt: bytes, key: bytes) -> int:
     return int.from_bytes(blake2b(key, key=salt).digest()[:8], "big") % BASIS_POINTS
 
 
-def unit_hash(secret: bytes, key: bytes) -> int:
-    """The keyed 64-bit hash by which a unit is known; it tells nothing of the key."""
-    digest = blake2b(key, digest_size=8, key=secret, person=b"headgate-unit").digest()
-    return int.from_bytes(digest, "big")
+def draw(salt: bytes, key: bytes) -> tuple[int, int]:
+    """The bucket of a key, and the 64-bit hash by which its unit is known: the next 8 bytes of the same hash.
+
+    Both tell nothing of the key without the salt, which is keyed with the deployment's secret.
+    """
+    digest = int.from_bytes(blake2b(key, key=salt).digest()[:16], "big")
+    return (digest >> 64) % BASIS_POINTS, digest & 0xFFFF_FFFF_FFFF_FFFF

@@ -69,8 +69,32 @@ class Batch(msgspec.Struct, array_like=True, gc=False):
     deltas: Deltas
     exposures: list[Exposure]
     dropped: int = 0
-    """Messages that found the channel full since the last one that did not."""
+    """Messages and exposures that were lost since the last message that was not."""
 
 
-encode = msgspec.msgpack.Encoder().encode
+class Exposures:
+    """Exposures on their way into a batch: encoded one by one, so that a worker holds bytes, not objects."""
+
+    __slots__ = ("_items", "count")
+
+    def __init__(self) -> None:
+        self._items = bytearray()
+        self.count = 0
+
+    def add(self, exposure: Exposure) -> None:
+        """Takes one more."""
+        _encoder.encode_into(exposure, self._items, -1)
+        self.count += 1
+
+    def encoded(self) -> msgspec.Raw:
+        """The msgpack array of all of them."""
+        return msgspec.Raw(b"\xdd" + self.count.to_bytes(4, "big") + self._items)
+
+
+_encoder = msgspec.msgpack.Encoder()
 decode = msgspec.msgpack.Decoder(Batch).decode
+
+
+def encode(deltas: Deltas, exposures: Exposures, dropped: int) -> bytes:
+    """A batch as a message."""
+    return _encoder.encode((deltas, exposures.encoded(), dropped))

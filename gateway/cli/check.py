@@ -23,7 +23,7 @@ from gateway.cli.outline import outline
 
 NOTE = """\
 Units are sticky keys of one request each, compared in both variants together, in a typical run of two equally
-good variants; one run in five needs over 1.6 times as many. Stages pass when all of their rows hold."""
+good variants; one run in five needs about twice as many, or more. Stages pass when all of their rows hold."""
 
 WIDTH = 140
 """Columns when the output is not a terminal."""

@@ -62,25 +62,25 @@ def check_chat(body: dict[str, Any]) -> None:
     stream = body.get("stream")
     if stream is not None and type(stream) is not bool:
         raise InvalidRequest("'stream' must be a boolean.", param="stream")
-    for name, low, high in _INTEGERS:
-        value = body.get(name)
-        if value is not None and (type(value) is not int or not low <= value <= high):
+    for name in _CHECKED.intersection(body):
+        _check_field(name, body[name], stream)
+
+
+_INTEGERS = {"n": (1, 128), "max_tokens": (1, 2**31), "max_completion_tokens": (1, 2**31)}
+_CHECKED = frozenset((*_INTEGERS, "stream_options", "metadata"))
+
+
+def _check_field(name: str, value: Any, stream: Any) -> None:
+    if value is None:
+        return
+    if name in _INTEGERS:
+        low, high = _INTEGERS[name]
+        if type(value) is not int or not low <= value <= high:
             raise InvalidRequest(f"'{name}' must be an integer from {low} to {high}.", param=name)
-    options = body.get("stream_options")
-    if options is not None and (type(options) is not dict or not stream):
-        raise InvalidRequest(
-            "'stream_options' is an object that goes with 'stream': true.", param="stream_options"
-        )
-    metadata = body.get("metadata")
-    if metadata is not None and type(metadata) is not dict:
-        raise InvalidRequest("'metadata' must be an object.", param="metadata")
-
-
-_INTEGERS = (
-    ("n", 1, 128),
-    ("max_tokens", 1, 2**31),
-    ("max_completion_tokens", 1, 2**31),
-)
+    elif type(value) is not dict:
+        raise InvalidRequest(f"'{name}' must be an object.", param=name)
+    elif name == "stream_options" and not stream:
+        raise InvalidRequest("'stream_options' goes with 'stream': true only.", param=name)
 
 
 def model_of(body: dict[str, Any]) -> str:

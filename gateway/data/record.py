@@ -10,7 +10,7 @@ from bisect import bisect_left
 from time import time
 
 from gateway.channel import series
-from gateway.channel.records import Batch, Deltas, Exposure, Histogram
+from gateway.channel.records import Deltas, Exposures, Histogram, encode
 from gateway.data.account import Account
 from routing.snapshot import Rollout
 
@@ -81,7 +81,7 @@ class Recorder:
         self._attempts: dict[Labels, float] = {}
         self._attempt_durations: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
-        self._exposures: list[Exposure] = []
+        self._exposures = Exposures()
 
     def attempted(self, upstream: str, variant: str, result: str, seconds: float) -> None:
         """Counts one upstream call."""
@@ -125,20 +125,20 @@ class Recorder:
             line.first_tokens.observe(account.first_token)
         self._overhead.observe((account.first_token or duration) - account.waited)
         if type(segment.assignment) is Rollout:
-            if len(self._exposures) < MAX_EXPOSURES:
-                self._exposures.append(account.exposure(time(), duration))
+            if self._exposures.count < MAX_EXPOSURES:
+                self._exposures.add(account.exposure(time(), duration))
             else:
                 self.dropped += 1
 
-    def flush(self, gauges: dict[str, float]) -> Batch:
+    def flush(self, gauges: dict[str, float]) -> bytes:
         """What has been counted since the last flush, as a message, with the worker's gauges."""
         deltas = Deltas(self._worker, {}, {}, gauges)
         if self._lines or self._unrouted or self._attempts:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()
-        batch = Batch(deltas, self._exposures, self.dropped)
+        message = encode(deltas, self._exposures, self.dropped)
         self._clear()
-        return batch
+        return message
 
     def _counters(self) -> dict[str, dict[Labels, float]]:
         counters: dict[str, dict[Labels, float]] = {one.name: {} for one in series.COUNTERS}

@@ -25,7 +25,6 @@ import uvloop
 
 from gateway.channel import series
 from gateway.channel.link import Kind, Link
-from gateway.channel.records import encode
 from gateway.data.app import make_application
 from gateway.data.http import factory
 from gateway.data.journey import Service
@@ -157,8 +156,7 @@ class Worker:
             series.REVISION: float(service.table.snapshot.revision),
             series.RESIDENT: float(_resident()),
         }
-        batch = self._recorder.flush(gauges)
-        if self._control.try_send(Kind.BATCH, encode(batch)):
+        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges)):
             self._recorder.dropped = 0
         else:
             self._recorder.dropped += 1

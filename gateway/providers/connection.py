@@ -26,6 +26,8 @@ HIGH_WATER = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
 PATIENCE = 1.0
 """Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
+BRIEFLY = 0.01
+"""Seconds of rest within which no peer closes an idle connection."""
 NEVER = float("inf")
 
 
@@ -133,17 +135,29 @@ class Connection(asyncio.Protocol):
         self._keep = True
         self._head_size = 0
         self._paused = False
+        self._proven = False
         self.deadline = NEVER
         """When, on the monotonic clock, the current exchange (or idleness) has lasted too long."""
+        self.free_since = 0.0
+        """When it became idle, on the monotonic clock."""
         self.idle_limit = NEVER
         """Seconds that the upstream said it keeps an idle connection."""
 
     # ── use ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def stale(self) -> bool:
-        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet."""
+    def stale(self, now: float) -> bool:
+        """Whether the peer has closed an idle connection, even if the event loop has not seen it yet.
+
+        Looking costs a system call. It is saved on a connection that has shown that its peer keeps it open
+        between two exchanges, and that rested too briefly to be closed as idle.
+        """
         transport = self._transport
-        return transport is None or transport.is_closing() or bool(self._poll.poll(0))
+        if transport is None or transport.is_closing():
+            return True
+        if self._proven and now - self.free_since < BRIEFLY:
+            return False
+        self._proven = True
+        return bool(self._poll.poll(0))
 
     def send(self, request: bytes, *, stream: bool, first: float, idle: float, deadline: float) -> Exchange:
         """Writes a whole request and returns its exchange.

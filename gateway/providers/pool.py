@@ -37,9 +37,10 @@ class Pool:
 
     def idle(self) -> Connection | None:
         """An idle connection that is still good, if there is one."""
+        now = monotonic()
         while self._idle:
             connection = self._idle.pop()
-            if not connection.stale():
+            if not connection.stale(now):
                 return connection
             connection.abort()
         return None
@@ -86,7 +87,8 @@ class Pool:
         if self._closed or len(self._idle) >= MAX_IDLE:
             connection.abort()
             return
-        connection.deadline = monotonic() + min(IDLE_LIMIT, max(connection.idle_limit - 1.0, 0.0))
+        connection.free_since = now = monotonic()
+        connection.deadline = now + min(IDLE_LIMIT, max(connection.idle_limit - 1.0, 0.0))
         self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:

@@ -5,7 +5,7 @@ capital by 1 + λ(M − X), where X is the augmented inverse-propensity score of
 Ramdas, *Estimating means of bounded random variables by betting*, JRSS-B 2024). When both variants give the
 same share of bad answers, the logarithm of the best bet's capital grows by a known amount a unit on average,
 and the test passes about when it has reached ln(1/α) (Wald's equation). In simulations the median run needs
-0.8 to 0.95 of that, and four runs in five at most 1.8 times as much.
+0.8 to 0.95 of that, and four runs in five at most about twice as much.
 """
 
 from __future__ import annotations

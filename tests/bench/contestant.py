@@ -18,7 +18,7 @@ from tests.bench.headgate import KEY, configuration, name_of
 from tests.bench.load import request
 from tests.bench.process import Cores, Failed, running
 
-PREFIXES = ["", "/stream", "/delay-50", "/pace-20", "/pace-5"]
+PREFIXES = ["", "/stream", "/delay-50", "/pace-20", "/pace-5.3"]
 """What the upstream's paths may begin with; it ignores `/stream`, which turns nginx's buffering off."""
 STARTING = 30.0
 

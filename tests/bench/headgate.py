@@ -59,7 +59,7 @@ ROUTE = """\
 
 def name_of(prefix: str) -> str:
     """The route, and the upstream, that leads to the upstream's path prefix `prefix`."""
-    return "bench" + prefix.replace("/", "-")
+    return "bench" + prefix.replace("/", "-").replace(".", "-")
 
 
 def configuration(upstream_port: int, prefixes: list[str]) -> str:

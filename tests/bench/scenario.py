@@ -33,15 +33,17 @@ SCENARIOS = [
     Scenario("saturated", Load(connections=8, seconds=1, stream=True), "/stream"),
     Scenario(
         "paced",
-        Load(connections=50, seconds=1, warmup=0.1, ramp=1, stream=True),
+        Load(connections=50, seconds=1, warmup=0.1, ramp=1.02, stream=True),
         "/pace-20",
         ("nginx", "headgate"),
         stretches=False,
     ),
-    Scenario("first", Load(connections=64, seconds=3, rate=10, warmup=0.5, stream=True), "/pace-5"),
+    Scenario("first", Load(connections=64, seconds=3, rate=10, warmup=0.5, stream=True), "/pace-5.3"),
 ]
 """Seconds are those of a quick benchmark. `paced`: every connection carries one stream of four seconds,
-begun within the first, so that the streams' chunks come at different moments."""
+begun within the first, 20.4 ms apart. That is no multiple of the pace, nor are the 100 ms between the
+streams of `first`: streams in step would share every wake-up, and a new one would always meet all the
+others' chunks."""
 
 
 def measured(contestant: Contestant, scenario: Scenario, stretch: float) -> Reading:

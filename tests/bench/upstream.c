@@ -7,7 +7,7 @@
  * path's beginning says more:
  *
  *   /delay-50/…            every answer 50 ms later
- *   /pace-20/…             one event every 20 ms, the first at once
+ *   /pace-5.3/…            one event every 5.3 ms, the first at once
  */
 #define _GNU_SOURCE
 #include "completion.h"
@@ -124,7 +124,7 @@ static int take_request(struct connection *connection)
         return 0;
     const char *path = input + 5;
     uint64_t delay = strncmp(path, "/delay-", 7) == 0 ? strtoul(path + 7, NULL, 10) * MILLISECOND : 0;
-    connection->pace = strncmp(path, "/pace-", 6) == 0 ? strtoul(path + 6, NULL, 10) * MILLISECOND : 0;
+    connection->pace = strncmp(path, "/pace-", 6) == 0 ? (uint64_t)(strtod(path + 6, NULL) * MILLISECOND) : 0;
     connection->answer = &plain;
     if (memmem(body, length, "\"stream\":true", 13))
         connection->answer = memmem(body, length, "\"include_usage\":true", 20) ? &stream_with_usage : &stream;

@@ -122,3 +122,21 @@ def test_a_rollout_in_a_segment_is_told_at_its_place() -> None:
     """)
     (problem,) = [it for it in loaded(text).warnings if "rests less" in it.message]
     assert (problem.path, problem.line) == ("routes.solver.segments[0].rollout.guardrails.errors", 12)
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("{gain: {top: 20%}}", "gain: never holds: the route's `difficulty.estimate` is none"),
+        ("{difficulty: {gte: 25}}", "difficulty.gte: lies outside the route's difficulty scale, 800 to 3500"),
+        (
+            "{difficulty: {in: [900, 9000]}}",
+            "difficulty.in: lies outside the route's difficulty scale, 800 to 3500",
+        ),
+        ("{difficulty: {gte: 2500, exists: true}}", None),
+    ],
+)
+def test_a_condition_that_makes_no_sense_is_told(when: str, told: str | None) -> None:
+    text = small(f"segments:\n- {{name: a, when: {when}, variant: base}}\n- {{name: b, variant: base}}")
+    lines = about(text, "segments[0].when.")
+    assert lines == ([f"routes.solver.segments[0].when.{told}"] if told else [])

@@ -66,7 +66,6 @@ def snapshot(*routes: Route, **fields: Any) -> Snapshot:
         names={name: each for each in known for name in (each.name, *each.names)},
         upstreams={},
         keys={},
-        unit_key=UNIT_KEY,
         **fields,
     )
 

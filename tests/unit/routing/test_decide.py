@@ -12,7 +12,7 @@ from routing.assign import bounds_of, weighted
 from routing.decide import decide
 from routing.errors import ForbiddenPin, InvalidStickyKey, UnknownModel, UnknownVariant, UnsupportedEndpoint
 from routing.snapshot import BASIS_POINTS, Cascade, Fixed, Weights
-from routing.sticky import bucket, unit_hash
+from routing.sticky import bucket, draw
 from tests.unit.routing.made import (
     BASE,
     GEMINI,
@@ -109,7 +109,7 @@ def test_a_rollout_draws_by_key(user: str) -> None:
     assert decision.variant is (TUNED if lot < 4_000 else BASE)
     assert decision.weight == (4_000 if lot < 4_000 else 6_000)
     assert (decision.reason, decision.key_source, decision.compared) == ("rollout", "user", "compared")
-    assert decision.unit == unit_hash(UNIT_KEY, user.encode())
+    assert decision.unit == draw(SALT, user.encode())[1]
 
 
 @given(st.integers(0, BASIS_POINTS), st.integers(0, BASIS_POINTS), st.sampled_from(KEYS))

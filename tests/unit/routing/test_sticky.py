@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.errors import InvalidStickyKey
-from routing.sticky import bucket, check_key, sticky_key, unit_hash
+from routing.sticky import bucket, check_key, draw, sticky_key
 from tests.unit.routing.made import NONCE, facts, route
 
 SOURCES = route().sticky
@@ -77,12 +77,14 @@ def test_bucket_is_the_documented_hash() -> None:
 def test_lots_are_pure_and_in_range(salt: bytes, sticky: bytes) -> None:
     assert bucket(salt, sticky) == bucket(salt, sticky)
     assert 0 <= bucket(salt, sticky) < 10_000
-    assert 0 <= unit_hash(salt, sticky) < 2**64
+    assert draw(salt, sticky)[0] == bucket(salt, sticky)
+    assert 0 <= draw(salt, sticky)[1] < 2**64
 
 
 def test_unit_and_bucket_are_independent_of_each_other() -> None:
-    assert unit_hash(b"s", b"k") % 10_000 != bucket(b"s", b"k")
-    assert unit_hash(b"s", b"k") != unit_hash(b"t", b"k")
+    lot, unit = draw(b"s", b"k")
+    assert unit % 10_000 != lot
+    assert unit != draw(b"t", b"k")[1]
 
 
 @pytest.mark.parametrize("header", [b"", b"a", "한국어".encode(), b"x" * 512])
