@@ -74,7 +74,9 @@ APPLICATION_REQUESTS = Series(
     "headgate_application_requests", "Requests of each application.", ("application", "route", "status")
 )
 APPLICATION_COST = Series(
-    "headgate_application_cost_usd", "What each application's requests cost, in USD.", ("application", "route")
+    "headgate_application_cost_usd",
+    "What each application's requests cost, in USD.",
+    ("application", "route"),
 )
 DIFFICULTY_SOURCE = Series(
     "headgate_difficulty_source", "Where requests' difficulty came from.", ("route", "source")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -21,17 +22,32 @@ from tests.bench.process import Cores, Failed, running
 PREFIXES = ["", "/stream", "/delay-50", "/pace-20", "/pace-5.3"]
 """What the upstream's paths may begin with; it ignores `/stream`, which turns nginx's buffering off."""
 STARTING = 30.0
+_ANSWERED = re.compile(r'^headgate_requests_total\{.*status="ok".*\} (\S+)$', re.MULTILINE)
+_DROPPED = re.compile(r"^headgate_dropped_events_total (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to the upstream. `pid` heads its processes (0: none); `ready` is its start-up time in seconds."""
+    """A way to the upstream. `pid` heads its processes (0: none); `ready` is its start-up time in seconds.
+
+    `admin_port` is Headgate's, where its own metrics are; 0: none.
+    """
 
     name: str
     port: int
     pid: int
     ready: float
     directory: Path
+    admin_port: int = 0
+
+    def recorded(self) -> float:
+        """How many answered requests the control plane has counted; each one dropped takes one off."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        counted = sum(float(value) for value in _ANSWERED.findall(text))
+        return counted - sum(float(value) for value in _DROPPED.findall(text))
 
     def request(self, prefix: str, *, stream: bool) -> Path:
         """A file with the request that reaches the upstream's `prefix` through this contestant."""
@@ -109,14 +125,14 @@ def headgate(
 ) -> Iterator[Contestant]:
     """`headgate serve` with every feature on, all its processes on `cores`."""
     directory.mkdir()
-    port = free_port()
+    port, admin_port = free_port(), free_port()
     file = directory / "headgate.yaml"
     file.write_text(configuration(upstream_port, PREFIXES))
     command = [sys.executable, "-P", "-m", "gateway.cli.main", "serve", "--config", str(file)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--admin-host", "127.0.0.1"]
     command += [
         "--admin-port",
-        str(free_port()),
+        str(admin_port),
         "--workers",
         str(workers),
         "--state",
@@ -125,4 +141,5 @@ def headgate(
     log = directory / "output.log"
     with running(command, cores, os.environ, log) as process:
         ready = await_ready("headgate", port, process, log)
-        yield Contestant(name, port, process.pid, ready, directory)
+        await_ready("headgate's control plane", admin_port, process, log)
+        yield Contestant(name, port, process.pid, ready, directory, admin_port)

@@ -57,6 +57,7 @@ ROWS = [
     Row("cpu-stream", "CPU µs a stream, saturated", "saturated", "cpu_request"),
     Row("cpu-chunk", "CPU µs a chunk, paced", "paced", "cpu_event", Goal(35)),
     Row("first-token", "added time to first token µs", "first", "first_p50", Goal(1.5, True), added=True),
+    Row("recorded", "% of all requests recorded", "recorded", "share", Goal(100, at_most=False)),
     Row("memory", "resident MB, a worker", "memory", "worker", Goal(60)),
     Row("memory-control", "resident MB, control plane", "memory", "control plane"),
     Row("memory-supervisor", "resident MB, supervisor", "memory", "supervisor"),

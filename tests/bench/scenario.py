@@ -62,6 +62,7 @@ def measured(contestant: Contestant, scenario: Scenario, stretch: float) -> Read
     everybody = sum(seconds for _, seconds in cost.values()) * 1e6
     workers = [seconds * 1e6 for role, seconds in cost.values() if role == "worker"]
     reading = {
+        "requests": result.requests,
         "rate": result.rate,
         "event_rate": result.event_rate,
         "p50": result.latency["p50"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,9 @@ from tests.bench.scenario import SCENARIOS, Reading, Scenario, measured
 TWO = Scenario("two", Load(connections=64, seconds=1), contestants=())
 WARM_UP = Scenario("warm-up", Load(connections=32, seconds=0.5))
 WARM_UP_STREAMS = Scenario("warm-up", Load(connections=8, seconds=0.5, stream=True), "/stream")
+
+RECORDING = 5.0
+"""Seconds that the control plane has to catch up with what was sent."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Session:
 
     def __init__(self, plan: Plan, cores: Cores, directory: Path, say: Callable[[str], None]) -> None:
         self.readings: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+        self._sent: dict[str, float] = defaultdict(float)
         self._plan = plan
         self._cores = cores
         self._directory = directory
@@ -48,7 +53,7 @@ class Session:
 
     def _side_by_side(self, port: int) -> None:
         scenarios = [scenario for scenario in SCENARIOS if scenario.name in self._plan.scenarios]
-        if not scenarios and "memory" not in self._plan.scenarios:
+        if not scenarios and self._plan.scenarios.isdisjoint(("memory", "recorded")):
             return
         with ExitStack() as stack:
             self._say("starting nginx and headgate")
@@ -65,16 +70,27 @@ class Session:
                         self._measure(contestants[name], scenario, number)
             if "memory" in self._plan.scenarios:
                 self._memory([contestants["nginx"], contestants["headgate"]])
+            if "recorded" in self._plan.scenarios:
+                self._recorded(contestants["headgate"])
+
+    def _recorded(self, contestant: Contestant) -> None:
+        """The share of everything sent that the control plane has counted, within some seconds of the end."""
+        until = time.monotonic() + RECORDING
+        while (recorded := contestant.recorded()) < self._sent[contestant.name] and time.monotonic() < until:
+            time.sleep(0.1)
+        share = 100 * recorded / self._sent[contestant.name]
+        self.readings["recorded", contestant.name].append({"share": share})
 
     def _warm_up(self, contestants: Sequence[Contestant]) -> None:
         for contestant in contestants:
             self._say(f"warming up {contestant.name}")
             for scenario in (WARM_UP, WARM_UP_STREAMS):
-                measured(contestant, scenario, 1.0)
+                self._sent[contestant.name] += measured(contestant, scenario, 1.0)["requests"]
 
     def _measure(self, contestant: Contestant, scenario: Scenario, number: int) -> None:
         self._say(f"round {number} of {self._plan.rounds}: {scenario.name}, {contestant.name}")
         reading = measured(contestant, scenario, self._plan.stretch)
+        self._sent[contestant.name] += reading["requests"]
         self.readings[scenario.name, contestant.name].append(reading)
 
     def _memory(self, contestants: Sequence[Contestant]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from tests.support.gateway import Gateway, hash_of, running_gateway
 from tests.support.scripted import ScriptedUpstream, scripted_upstream
 
@@ -54,7 +55,9 @@ def shared_upstream() -> Iterator[ScriptedUpstream]:
 
 
 @pytest.fixture(scope="session")
-def shared_gateway(shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def shared_gateway(
+    shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     config = tmp_path_factory.mktemp("gateway") / "headgate.yaml"
     hashes = {name: hash_of(key) for name, key in KEYS.items()}
     config.write_text(CONFIG.format(url=shared_upstream.url, **hashes))

@@ -162,13 +162,17 @@ def test_framing(gateway, upstream, data, status):
 
 
 def test_body_over_the_limit_with_a_length(gateway):
-    head = POST + HOST + b"Authorization: Bearer %b\r\n" % gateway.headers("app")["authorization"][7:].encode()
+    head = (
+        POST + HOST + b"Authorization: Bearer %b\r\n" % gateway.headers("app")["authorization"][7:].encode()
+    )
     answer = raw(gateway, head + b"Content-Length: 999999999\r\n\r\n{")
     assert status_of(answer) == 413
 
 
 def test_body_over_the_limit_without_a_length(gateway):
-    head = POST + HOST + b"Authorization: Bearer %b\r\n" % gateway.headers("app")["authorization"][7:].encode()
+    head = (
+        POST + HOST + b"Authorization: Bearer %b\r\n" % gateway.headers("app")["authorization"][7:].encode()
+    )
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
         connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")

@@ -7,6 +7,7 @@ import re
 import threading
 
 import pytest
+
 from tests.support.scripted import USAGE, Wait, answer, event, stream
 
 CHAT = "/v1/chat/completions"
@@ -82,7 +83,9 @@ def test_every_request_has_its_own_id(gateway):
 def test_explicit_difficulty_chooses_the_segment(gateway):
     easy = gateway.post(CHAT, body(metadata={"rating": "2499"})).headers
     hard = gateway.post(CHAT, body(metadata={"rating": "2500"})).headers
-    header = gateway.post(CHAT, body(metadata={"rating": "900"}), headers={"x-headgate-difficulty": "3000"}).headers
+    header = gateway.post(
+        CHAT, body(metadata={"rating": "900"}), headers={"x-headgate-difficulty": "3000"}
+    ).headers
     assert [one["x-headgate-segment"] for one in (easy, hard, header)] == ["ordinary", "hard", "hard"]
     assert hard["x-headgate-difficulty"] == "2500"
 
@@ -176,7 +179,9 @@ def test_first_event_arrives_before_the_second_is_sent(gateway, upstream):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
 def test_stream_cut_anywhere(gateway, upstream, size):
-    whole = b"".join([event("é안녕\u2028"), b": comment\n\n", event("b"), event(usage=USAGE), b"data: [DONE]\n\n"])
+    whole = b"".join(
+        [event("é안녕\u2028"), b": comment\n\n", event("b"), event(usage=USAGE), b"data: [DONE]\n\n"]
+    )
     head, *rest = stream()
     pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
     upstream.script = lambda received: [

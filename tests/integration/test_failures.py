@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+
 from tests.support.scripted import CLOSE, RESET, STREAM_HEAD, Wait, answer, chunk, event, stream
 
 CHAT = "/v1/chat/completions"

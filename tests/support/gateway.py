@@ -36,7 +36,9 @@ def free_ports(count: int) -> list[int]:
 class Gateway(Client):
     """The gateway and how to talk to it; `log` holds its JSON lines."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, admin_port: int, keys: dict[str, str]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], port: int, admin_port: int, keys: dict[str, str]
+    ) -> None:
         super().__init__(port, admin_port, keys)
         self.process = process
         self.log: list[dict[str, Any]] = []
@@ -66,10 +68,7 @@ class Gateway(Client):
 
     def children(self, module: str) -> list[int]:
         """The pids of the children that run `module`."""
-        found = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        ).stdout.splitlines()
-        return [int(line.split()[0]) for line in found if module in line]
+        return [pid for pid in _pids() if _parent_of(pid) == self.process.pid and module in _command_of(pid)]
 
     def stop(self) -> int:
         """Ends it as a terminal would and returns its exit status."""
@@ -86,6 +85,24 @@ class Gateway(Client):
             self.process.stderr.close()
 
 
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0  # it has ended meanwhile
+
+
+def _command_of(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
+
+
 @contextlib.contextmanager
 def running_gateway(
     config: Path | None,
@@ -99,12 +116,26 @@ def running_gateway(
     Without a file everything comes from `environ`.
     """
     port, admin_port = free_ports(2)
-    command = [sys.executable, "-P", "-m", "gateway.cli.main", "serve", "--port", str(port), "--admin-port", str(admin_port)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "gateway.cli.main",
+        "serve",
+        "--port",
+        str(port),
+        "--admin-port",
+        str(admin_port),
+    ]
     if config is not None:
         command += ["--config", str(config), "--state", str(config.parent / "state")]
     command += options or ["--workers", "1"]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env={**os.environ, **(environ or {})}
+        command,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **(environ or {})},
     )
     gateway = Gateway(process, port, admin_port, keys or {})
     try:

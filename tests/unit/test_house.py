@@ -38,9 +38,9 @@ LAZY = {"gateway/providers/litellm.py"}
 """Files that may import inside a function: what is too heavy to load before it is needed."""
 
 PURE = {
-    "__future__", "base64", "bisect", "collections", "cryptography", "dataclasses", "enum", "fractions",
-    "functools", "hashlib", "hmac", "itertools", "json", "math", "operator", "orjson", "re", "statistics",
-    "string", "struct", "types", "typing", "unicodedata", "zlib",
+    "__future__", "base64", "binascii", "bisect", "collections", "cryptography", "dataclasses", "enum",
+    "fractions", "functools", "hashlib", "hmac", "itertools", "json", "math", "operator", "orjson", "re",
+    "statistics", "string", "struct", "types", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """All that routing/ may import besides itself: nothing that reads, waits, draws or tells the time."""
 

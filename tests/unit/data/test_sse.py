@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 
 LINES = st.lists(
     st.sampled_from([b"data: {}", b"data:x", b": comment", b"event: e", b"id: 1", "data: é\u2028".encode()]),

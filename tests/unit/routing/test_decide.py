@@ -20,7 +20,6 @@ from tests.unit.routing.made import (
     NONCE,
     SALT,
     TUNED,
-    UNIT_KEY,
     facts,
     key,
     rollout,
