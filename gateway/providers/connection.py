@@ -26,7 +26,7 @@ HIGH_WATER = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
 PATIENCE = 1.0
 """Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
-BRIEFLY = 0.01
+BRIEFLY = 0.0003
 """Seconds of rest within which no peer closes an idle connection."""
 NEVER = float("inf")
 

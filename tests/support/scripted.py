@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.background import Background
+
 
 @dataclass
 class Received:
@@ -105,17 +107,13 @@ def stream(*events: bytes, done: bool = True) -> list[Step]:
     return [STREAM_HEAD, *(chunk(part) for part in parts), STREAM_END]
 
 
-class ScriptedUpstream:
-    """Runs in a thread of its own; `script` may be replaced at any time."""
+class ScriptedUpstream(Background):
+    """Answers as `script` says, which may be replaced at any time."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.script: Script = lambda received: answer()
         self.received: list[Received] = []
-        self.connections = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.port = 0
 
     @property
     def url(self) -> str:
@@ -127,30 +125,8 @@ class ScriptedUpstream:
         self.connections = 0
         self.script = lambda received: answer()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Requests of one connection, one after the other."""
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while True:
