@@ -17,7 +17,7 @@ from gateway.data.errors import GatewayError, MethodNotAllowed, NotFound
 from gateway.data.journey import CHAT, Service
 from gateway.data.table import Table
 from routing.request_id import Identity
-from routing.snapshot import Key, Snapshot
+from routing.snapshot import Key
 
 Answer = tuple[int, dict[str, object]]
 
@@ -36,13 +36,15 @@ def make_application(service: Service) -> Starlette:
     def models(request: HttpRequest) -> Answer:
         snapshot = service.table.snapshot
         key = authenticate(snapshot, request.scope["headgate.request"], "chat")
-        return 200, {"object": "list", "data": [_model(name) for name in visible_models(snapshot, key)]}
+        visible = [name for name in snapshot.routes if may_use(key, name)]
+        return 200, {"object": "list", "data": [_model(name) for name in visible]}
 
     def model(request: HttpRequest) -> Answer:
         snapshot = service.table.snapshot
         key = authenticate(snapshot, request.scope["headgate.request"], "chat")
         name = request.path_params["name"]
-        if name not in visible_models(snapshot, key):
+        route = snapshot.names.get(name)
+        if route is None or not may_use(key, route.name):
             raise NotFound("There is no such model for this key.", param="model", code="model_not_found")
         return 200, _model(name)
 
@@ -64,9 +66,9 @@ def make_application(service: Service) -> Starlette:
     return application
 
 
-def visible_models(snapshot: Snapshot, key: Key) -> list[str]:
-    """The model names that a key may use, routes and their further names."""
-    return [name for name, route in snapshot.names.items() if key.routes is None or route.name in key.routes]
+def may_use(key: Key, route: str) -> bool:
+    """Whether the key is allowed on the route."""
+    return key.routes is None or route in key.routes
 
 
 def _model(name: str) -> dict[str, object]:
