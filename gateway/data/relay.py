@@ -7,19 +7,21 @@ client did not ask for, an error, or the end.
 from __future__ import annotations
 
 import asyncio
+import re
 from time import perf_counter
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
-from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of
+from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from gateway.providers.base import UpstreamFailure
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant
 
 DONE = b"[DONE]"
+_USAGE = re.compile(rb'"usage"\s*:\s*(?!null)[^\s]')
 
 
 class Interrupted(Exception):
@@ -95,9 +97,10 @@ class _Relay:
             block = splitter.feed(data)
 
     def _look(self, block: bytes) -> bytes:
-        """Goes through a block event by event; returns what the client gets of it."""
-        kept = []
-        for event in events(block):
+        """Goes through a block's events from the first that matters; returns what the client gets of it."""
+        start = start_of_event(block, _first(block))
+        kept = [block[:start]]
+        for event in events(block[start:]):
             data = data_of(event)
             if data == DONE:
                 self._done = True
@@ -124,6 +127,15 @@ class _Relay:
             return True
         note_usage(self._account, self._attempt.variant, usage_of(usage))
         return self._asked or bool(parsed.get("choices"))
+
+
+def _first(block: bytes) -> int:
+    """Where the first thing that matters is, in a block that holds one."""
+    usage = None
+    if block.count(b'"usage"') != block.count(b'"usage":null'):
+        usage = _USAGE.search(block)
+    places = (block.find(DONE), block.find(b'"error"'), usage.start() if usage else -1)
+    return min((place for place in places if place >= 0), default=0)
 
 
 def _matters(block: bytes) -> bool:

@@ -7,6 +7,7 @@ it may matter. Line ends may be LF, CRLF or CR (WHATWG HTML, 9.2.5).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -47,15 +48,24 @@ class Splitter:
         return block[:end]
 
 
-def events(block: bytes) -> list[bytes]:
-    """Splits a block of whole events, keeping every byte."""
-    if b"\r" not in block:
-        return [part + b"\n\n" for part in block[:-2].split(b"\n\n")]
-    result, start = [], 0
-    for match in _END.finditer(block):
-        result.append(block[start : match.end()])
-        start = match.end()
-    return result
+def events(block: bytes) -> Iterator[bytes]:
+    """Goes through a block of whole events, keeping every byte."""
+    start = 0
+    if b"\r" in block:
+        for match in _END.finditer(block):
+            yield block[start : match.end()]
+            start = match.end()
+        return
+    while start < len(block):
+        end = block.index(b"\n\n", start) + 2
+        yield block[start:end]
+        start = end
+
+
+def start_of_event(block: bytes, at: int) -> int:
+    """Where the event that holds position `at` begins, or an event before it."""
+    before = -1 if b"\r" in block else block.rfind(b"\n\n", 0, at)
+    return 0 if before < 0 else before + 2
 
 
 def data_of(event: bytes) -> bytes | None:

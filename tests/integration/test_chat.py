@@ -202,3 +202,24 @@ def test_crlf_stream(gateway, upstream):
         b"0\r\n\r\n",
     ]
     assert gateway.post(CHAT, body(stream=True)).body == b"".join(events).replace(b"\n", b"\r\n")
+
+
+def test_usage_in_every_chunk_is_data(gateway, upstream):
+    running = [
+        event(str(number), usage={"prompt_tokens": 100, "completion_tokens": number}) for number in range(5)
+    ]
+    upstream.script = lambda received: [
+        *stream(*running, event(usage=USAGE), b"data: [DONE]\n\n", done=False)
+    ]
+    assert gateway.post(CHAT, body(stream=True)).body == b"".join(running) + b"data: [DONE]\n\n"
+
+
+def test_words_that_look_like_the_protocol_are_data(gateway, upstream):
+    tricky = [event("[DONE]"), event('"usage": {"error": 1}'), event("data: [DONE]\n\n"), event('{"error"')]
+    upstream.script = lambda received: stream(*tricky)
+    assert gateway.post(CHAT, body(stream=True)).body == b"".join(tricky) + b"data: [DONE]\n\n"
+
+
+def test_nothing_follows_the_end(gateway, upstream):
+    upstream.script = lambda received: stream(event("a"), b"data: [DONE]\n\n", event("b"), done=False)
+    assert gateway.post(CHAT, body(stream=True)).body == event("a") + b"data: [DONE]\n\n"

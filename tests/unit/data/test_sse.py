@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
+from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 
 LINES = st.lists(
     st.sampled_from([b"data: {}", b"data:x", b": comment", b"event: e", b"id: 1", "data: é\u2028".encode()]),
@@ -32,6 +34,10 @@ def test_any_cut_gives_the_same_events(case):
     blocks = [block for part in parts if (block := splitter.feed(part))]
     assert b"".join(blocks) == b"".join(whole)
     assert [event for block in blocks for event in events(block)] == whole
+    for block in blocks:
+        starts = [0, *accumulate(len(event) for event in events(block))][:-1]
+        for at in range(len(block)):
+            assert start_of_event(block, at) in [start for start in starts if start <= at]
 
 
 def test_the_incomplete_end_is_held_back():
