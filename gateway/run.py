@@ -13,14 +13,16 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+import msgspec
 
-class Gate:
-    """What a run waits at until somebody opens it. One run at a time; a closed gate remembers nothing."""
 
-    __slots__ = ("waiter",)
+class Gate(msgspec.Struct, kw_only=True, eq=False):
+    """What a run waits at until somebody opens it. One run at a time; a closed gate remembers nothing.
 
-    def __init__(self) -> None:
-        self.waiter: Run | None = None
+    A struct, as whatever is made for every request: msgspec makes one several times as fast as `__init__`.
+    """
+
+    waiter: Run | None = None
 
     def __await__(self) -> Generator[Gate, None, None]:
         yield self
@@ -33,18 +35,13 @@ class Gate:
             waiter.resume()
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """Drives `coroutine` to its end, then calls `on_end` with the exception that ended it, or None."""
 
-    __slots__ = ("_cancelled", "_coroutine", "_on_end", "_waiting")
-
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, None], on_end: Callable[[BaseException | None], None]
-    ) -> None:
-        self._coroutine = coroutine
-        self._on_end = on_end
-        self._waiting: Gate | asyncio.Future[Any] | None = None
-        self._cancelled = False
+    _coroutine: Coroutine[Any, Any, None]
+    _on_end: Callable[[BaseException | None], None]
+    _waiting: Gate | asyncio.Future[Any] | None = None
+    _cancelled: bool = False
 
     def resume(self) -> None:
         """Runs the coroutine up to its next wait, or to its end."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import itemgetter
-from typing import NamedTuple
+
+import msgspec
 
 from routing.facts import Facts
 from routing.snapshot import BASIS_POINTS, Cascade, Fixed, Rollout, Variant, Weights
@@ -13,7 +14,7 @@ from routing.sticky import draw, sticky_key
 Assignment = Fixed | Weights | Rollout | Cascade
 
 
-class Assigned(NamedTuple):
+class Assigned(msgspec.Struct, frozen=True, gc=False):
     """A variant, and the lot that chose it; the fields are those of the decision."""
 
     variant: Variant

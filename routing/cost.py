@@ -52,11 +52,13 @@ def disjoint(prompt: int, completion: int, total: int, cached: int, reasoning: i
     if not (0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS and 0 <= total <= MAX_TOKENS):
         return None
     # A part is never more than its whole.
-    cached = min(max(cached, 0), prompt)
+    if not 0 <= cached <= prompt:
+        cached = prompt if cached > 0 else 0
     excess = total - prompt - completion
     if excess > 0:
         return Usage(prompt - cached, cached, completion, excess)
-    reasoning = min(max(reasoning, 0), completion)
+    if not 0 <= reasoning <= completion:
+        reasoning = completion if reasoning > 0 else 0
     return Usage(prompt - cached, cached, completion - reasoning, reasoning)
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import msgspec
+
 from routing.assign import Assigned, assign
 from routing.decision import Decision
 from routing.difficulty.explicit import UNKNOWN, explicit_score
@@ -39,25 +41,26 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
     allowed = facts.key.routes
     if allowed is not None and route.name not in allowed:
         raise UnknownModel
-    headers = facts.headers
+    headers, endpoint = facts.headers, facts.endpoint
     if STICKY_KEY in headers:
         check_key(headers[STICKY_KEY])
     difficulty = explicit_score(route.difficulty, headers, facts.body)
     segment = segment_of(route, facts, difficulty)
     if PIN in headers:
         assigned = _pinned(route, facts)
-    elif facts.endpoint == "chat":
+    elif endpoint == "chat":
         assigned = assign(segment.assignment, facts, route.sticky)
     else:
         assigned = _assign_able(route, segment, facts)
     variant = assigned.variant
-    if facts.endpoint == "chat":
+    if endpoint == "chat":
         fallbacks = route.after[variant.name]
     else:
-        fallbacks = fallbacks_of(route, variant, facts.endpoint)
+        fallbacks = fallbacks_of(route, variant, endpoint)
     return Decision(
         route, segment, variant, assigned.reason, fallbacks, assigned.bucket, assigned.weight,
-        assigned.key_source, difficulty, assigned.compared, assigned.unit, _wanted(segment, facts.nonce),
+        assigned.key_source, difficulty, assigned.compared, assigned.unit,
+        segment.sample == BASIS_POINTS or _sampled(segment, facts.nonce),
     )  # fmt: skip
 
 
@@ -65,7 +68,9 @@ def _assign_able(route: Route, segment: Segment, facts: Facts) -> Assigned:
     """Assigns among the variants that can serve the endpoint."""
     assignment = serving(route, segment, facts.endpoint)
     assigned = assign(assignment, facts, route.sticky)
-    return assigned if assignment is segment.assignment else assigned._replace(reason="unsupported")
+    if assignment is segment.assignment:
+        return assigned
+    return msgspec.structs.replace(assigned, reason="unsupported")
 
 
 def _pinned(route: Route, facts: Facts) -> Assigned:
@@ -99,9 +104,6 @@ def _direct(snapshot: Snapshot, facts: Facts) -> Decision:
     )
 
 
-def _wanted(segment: Segment, nonce: bytes) -> bool:
+def _sampled(segment: Segment, nonce: bytes) -> bool:
     """Whether this request is in the sample whose outcome is wanted; drawn for each request anew."""
-    sample = segment.sample
-    if sample == BASIS_POINTS:
-        return True
-    return bucket(segment.sample_salt, nonce) < sample
+    return bucket(segment.sample_salt, nonce) < segment.sample

@@ -1,11 +1,14 @@
 """The decision: what routing says of one request.
 
-Named tuples, because one of each is made for every request and a frozen dataclass takes five times as long.
+A msgspec struct and a named tuple, because one of each is made for every request: a frozen dataclass takes
+twenty times as long as the one and five times as long as the other.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+import msgspec
 
 from routing.snapshot import Route, Segment, Variant
 
@@ -25,7 +28,7 @@ class Score(NamedTuple):
     invalid: bool = False
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """Route, segment, variant, why, and what to try after it.
 
     `reason` is `rollout`, `weights`, `variant`, `cascade`, `unsupported`, `pinned` or `direct`. `bucket` is

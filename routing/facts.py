@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from routing.snapshot import Key
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What a request says of itself.
 
     `endpoint` is `chat`, `completions`, `embeddings` or `responses`. `headers` maps lower-case names to raw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import Struct
 
 from routing.errors import InvalidStickyKey
 from routing.facts import Facts
@@ -80,5 +81,8 @@ def draw(salt: bytes, key: bytes) -> tuple[int, int]:
 
     Both tell nothing of the key without the salt, which is keyed with the deployment's secret.
     """
-    digest = int.from_bytes(blake2b(key, key=salt).digest()[:16], "big")
-    return (digest >> 64) % BASIS_POINTS, digest & 0xFFFF_FFFF_FFFF_FFFF
+    lot, unit = _lot_and_unit(blake2b(key, key=salt).digest())
+    return lot % BASIS_POINTS, unit
+
+
+_lot_and_unit = Struct(">QQ").unpack_from

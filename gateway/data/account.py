@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from gateway.channel.records import Exposure
 from routing.cost import Usage
 from routing.decision import Decision
@@ -12,32 +14,26 @@ from routing.snapshot import Key, Rollout
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
 
 
-class Account:
-    """Filled along the journey; `started` and `waited` are seconds on the performance counter.
+class Account(msgspec.Struct, gc=False):
+    """Filled along the journey; `started` and `waited` are seconds on the monotonic clock.
 
     `status` is one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or
     the last one tried; `first_token` seconds from the request to a stream's first event out, 0 when none.
     """
 
-    __slots__ = (
-        "attempts", "cost", "decision", "first_token", "items", "key", "nonce", "request_id", "served",
-        "started", "status", "usage", "waited",
-    )  # fmt: skip
-
-    def __init__(self, nonce: bytes, started: float) -> None:
-        self.nonce = nonce
-        self.started = started
-        self.waited = 0.0
-        self.request_id = ""
-        self.key: Key | None = None
-        self.decision: Decision | None = None
-        self.served = ""
-        self.attempts = 0
-        self.usage: Usage | None = None
-        self.cost: float | None = None
-        self.first_token = 0.0
-        self.items = 1
-        self.status = "client_error"
+    nonce: bytes
+    started: float
+    waited: float = 0.0
+    request_id: str = ""
+    key: Key | None = None
+    decision: Decision | None = None
+    served: str = ""
+    attempts: int = 0
+    usage: Usage | None = None
+    cost: float | None = None
+    first_token: float = 0.0
+    items: int = 1
+    status: str = "client_error"
 
     def exposure(self, time: float, duration: float) -> Exposure:
         """The record of a routed request; `time` is the wall clock at its end."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from gateway.data.answer import read_whole
 from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of
-from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
+from gateway.providers.base import Answer
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
@@ -16,9 +14,8 @@ from routing.snapshot import Variant
 MAX_ERROR_BODY = 1024 * 1024
 
 
-@dataclass(slots=True)
-class Attempt:
-    """`started` on the performance counter. `body` is all of a plain answer, or a stream up to its commit.
+class Attempt(msgspec.Struct):
+    """`started` on the monotonic clock. `body` is all of a plain answer, or a stream up to its commit.
 
     A committed stream has a `splitter`, which holds what came behind the last whole event.
     """
@@ -47,22 +44,17 @@ class Attempt:
                 continue
         return None
 
-    async def make(self, provider: Provider, call: Call) -> None:
-        """Sends the call and sets `result`; what is not OK has no usable answer."""
-        try:
-            answer = self.answer = await provider.send(call)
-            if answer.status != 200:
-                await self._refused(answer)
-            elif answer.headers.get(b"content-encoding", b"identity") != b"identity":
-                self.result = Result.SERVER_ERROR  # compressed, although we asked for none of that
-            elif call.stream:
-                await self._commit(answer)
-            else:
-                self._judge(await answer.read())
-        except UpstreamFailure as failure:
-            self.result = failure.result
-        except EventTooLarge:
+    async def receive(self, answer: Answer) -> None:
+        """Reads a stream or a refusal as far as it takes to judge it, and sets `result`."""
+        if answer.status != 200:
+            await self._refused(answer)
+        elif _compressed(answer):
             self.result = Result.SERVER_ERROR
+        else:
+            try:
+                await self._commit(answer)
+            except EventTooLarge:
+                self.result = Result.SERVER_ERROR
 
     async def _refused(self, answer: Answer) -> None:
         """Reads the body of an error, which may be passed through, as far as the cap."""
@@ -76,8 +68,11 @@ class Attempt:
         self.body = b"".join(parts)
         self.result = of_status(answer.status) if answer.status >= 400 else Result.SERVER_ERROR
 
-    def _judge(self, body: bytes) -> None:
-        """A 200 is an answer when it is a JSON object and not an error in disguise."""
+    def judge(self, answer: Answer, body: bytes) -> None:
+        """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""
+        if _compressed(answer):
+            self.result = Result.SERVER_ERROR
+            return
         try:
             whole = read_whole(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -107,3 +102,9 @@ class Attempt:
                 self.body = held
                 return
         self.result = Result.SERVER_ERROR  # ended before it began
+
+
+def _compressed(answer: Answer) -> bool:
+    """Whether an answer is compressed, although we asked for none of that."""
+    headers = answer.headers
+    return b"content-encoding" in headers and headers[b"content-encoding"] != b"identity"

@@ -7,8 +7,10 @@ the worker's retry budget and one overall deadline.
 from __future__ import annotations
 
 import asyncio
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any
+
+import msgspec
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
@@ -16,7 +18,7 @@ from gateway.data.headers import forwarded_headers
 from gateway.data.parse import dump_json
 from gateway.data.record import Recorder
 from gateway.data.table import Table
-from gateway.providers.base import Call
+from gateway.providers.base import Call, UpstreamFailure
 from routing.decision import Decision
 from routing.fallback import NOTHING, Consequence, Result, after
 from routing.shape import shape
@@ -49,38 +51,23 @@ class RetryBudget:
         self._retrying -= 1
 
 
-class Attempts:
-    """Makes the attempts of one request: `path`, `body` and `headers` are the client's."""
+class Attempts(msgspec.Struct):
+    """Makes the attempts of one request: `path`, `body` and `headers` are the client's.
 
-    __slots__ = (
-        "_account", "_body", "_budget", "_deadline", "_decision", "_headers", "_path", "_recorder",
-        "_retries", "_stream", "_table",
-    )  # fmt: skip
+    All of them together end by `deadline`, on the monotonic clock.
+    """
 
-    def __init__(
-        self,
-        table: Table,
-        recorder: Recorder,
-        budget: RetryBudget,
-        account: Account,
-        decision: Decision,
-        *,
-        path: str,
-        body: dict[str, Any],
-        headers: dict[bytes, bytes],
-        stream: bool,
-    ) -> None:
-        self._table = table
-        self._recorder = recorder
-        self._budget = budget
-        self._account = account
-        self._decision = decision
-        self._path = path
-        self._body = body
-        self._headers = headers
-        self._stream = stream
-        self._deadline = monotonic() + decision.route.timeouts.total
-        self._retries = decision.route.retries
+    _table: Table
+    _recorder: Recorder
+    _budget: RetryBudget
+    _account: Account
+    _decision: Decision
+    _path: str
+    _body: dict[str, Any]
+    _headers: dict[bytes, bytes]
+    _stream: bool
+    _deadline: float
+    _retries: int
 
     async def first_answer(self) -> Attempt:
         """The first attempt whose answer the client may have, else the last one made."""
@@ -128,22 +115,33 @@ class Attempts:
         return Call(self._path, headers, dump_json(shaped), stream, timeouts, self._deadline)
 
     async def _attempt(self, variant: Variant, call: Call) -> Attempt:
+        """Makes one attempt; it is over then, unless its answer is a stream, still to be relayed."""
         account = self._account
         account.served = variant.name
         account.attempts += 1
-        attempt = Attempt(variant, perf_counter())
+        attempt = Attempt(variant, monotonic())
         try:
-            await attempt.make(self._table.providers[variant.upstream], call)
+            answer = attempt.answer = await self._table.providers[variant.upstream].send(call)
+            if answer.status == 200 and not call.stream:
+                attempt.judge(answer, await answer.read())
+            else:
+                await attempt.receive(answer)
+        except UpstreamFailure as failure:
+            attempt.result = failure.result
         finally:
-            account.waited += perf_counter() - attempt.started
-            if attempt.result is not Result.OK:
-                self.ended(attempt)
+            seconds = monotonic() - attempt.started
+            account.waited += seconds
+            if attempt.splitter is None or attempt.result is not Result.OK:
+                self._ended(attempt, seconds)
         return attempt
 
     def ended(self, attempt: Attempt) -> None:
-        """The attempt is over: counted, and closed if it was not whole."""
-        variant = attempt.variant
-        seconds = perf_counter() - attempt.started
-        self._recorder.attempted(variant.upstream, variant.name, attempt.result, seconds)
-        if attempt.answer is not None and attempt.result is not Result.OK:
+        """The attempt's stream is over."""
+        self._ended(attempt, monotonic() - attempt.started)
+
+    def _ended(self, attempt: Attempt, seconds: float) -> None:
+        """Counts the attempt, and closes it if it was not whole."""
+        variant, result = attempt.variant, attempt.result
+        self._recorder.attempted(variant.upstream, variant.name, result, seconds)
+        if result is not Result.OK and attempt.answer is not None:
             attempt.answer.close()

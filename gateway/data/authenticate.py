@@ -24,7 +24,7 @@ def authenticate(snapshot: Snapshot, request: Request, scope: str) -> Key:
         raise InvalidKey("This gateway has no keys configured and serves its own machine only.")
     scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
     key = snapshot.keys.get(sha256(token).digest())
-    if key is None or scheme.lower() != b"bearer":
+    if key is None or (scheme != b"Bearer" and scheme.lower() != b"bearer"):
         raise InvalidKey
     if scope not in key.scopes:
         raise InsufficientScope(f"This key does not have the scope '{scope}'.")

@@ -20,9 +20,9 @@ from typing import Any, Protocol, cast
 import httptools
 
 from gateway.data.request import Request, status_line
+from gateway.data.table import Table
 from gateway.outbox import Outbox
 from gateway.run import Run
-from routing.snapshot import Limits
 
 KEEP_ALIVE = 75.0
 """Seconds that an idle connection is kept."""
@@ -39,7 +39,7 @@ NEVER = float("inf")
 class Service(Protocol):
     """What the protocol needs of the worker."""
 
-    limits: Limits
+    table: Table
     draining: bool
     outbox: Outbox
 
@@ -59,13 +59,14 @@ class HttpProtocol(asyncio.Protocol):
         self._service = service
         self._connections = connections
         self._runs = runs
+        self._limits = service.table.limits
         self._loop = asyncio.get_running_loop()
         self._unwritten: list[bytes] = []
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._header_count = 0
+        self._repeated = 0
         self._head_size = 0
         self._in_head = True
         self._request: Request | None = None  # the one whose body is arriving
@@ -88,17 +89,18 @@ class HttpProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         peer = transport.get_extra_info("peername")
         self.local = bool(peer) and ip_address(peer[0].partition("%")[0]).is_loopback
-        self.deadline = monotonic() + self._service.limits.header_time
-        if len(self._connections) > self._service.limits.connections:
+        limits = self._service.table.limits
+        self.deadline = monotonic() + limits.header_time
+        if len(self._connections) > limits.connections:
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        limits = self._service.limits
+        limits = self._limits = self._service.table.limits
+        first = False
         if self._in_head:
-            if self._head_size == 0 and self._active is None:
-                self.deadline = monotonic() + limits.header_time
+            first = self._head_size == 0 and self._active is None
             self._head_size += len(data)
             if self._head_size > limits.headers and self._head_too_large(data, limits.headers):
                 self._refuse(431)
@@ -106,6 +108,8 @@ class HttpProtocol(asyncio.Protocol):
         elif self._request is not None and self._active is self._request:
             self.deadline = monotonic() + limits.body_idle
         self._feed(data)
+        if first and self._head_size:  # most heads come whole
+            self.deadline = monotonic() + limits.header_time
         request = self._request
         if request is not None and (request.whole or request.too_large):
             if request.whole:
@@ -137,22 +141,16 @@ class HttpProtocol(asyncio.Protocol):
 
     # ── httptools ────────────────────────────────────────────────────────────────────────────────────
 
-    def on_message_begin(self) -> None:
-        self._target = b""
-        self._headers = {}
-        self._header_count = 0
-        self._in_head = True
-
     def on_url(self, target: bytes) -> None:
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         headers = self._headers
-        self._header_count += 1
         if name in headers:
             if name in _SINGLE:
                 self._refused = 400
+            self._repeated += 1
             value = headers[name] + b", " + value
         headers[name] = value
 
@@ -162,13 +160,15 @@ class HttpProtocol(asyncio.Protocol):
         parser, headers = self._parser, self._headers
         version = parser.get_http_version()
         self.chunked = version != "1.0"
-        self._refused = self._refused or refusal(headers, self._header_count, version)
+        self._refused = self._refused or refusal(headers, len(headers) + self._repeated, version)
         if self._refused:
             return
-        request = Request(self, parser.get_method(), self._target, headers)
-        request.keep_alive = self.chunked and parser.should_keep_alive()
-        length = int(headers.get(b"content-length", b"0"))
-        request.too_large = length > self._service.limits.body
+        length = int(headers[b"content-length"]) if b"content-length" in headers else 0
+        path, _, query = self._target.partition(b"?")
+        request = Request(
+            self, parser.get_method(), path, query, headers,
+            self.chunked and parser.should_keep_alive(), length > self._limits.body,
+        )  # fmt: skip
         if b"expect" in headers:
             request.expects = headers[b"expect"].lower() == b"100-continue"
         if parser.should_upgrade():
@@ -185,11 +185,14 @@ class HttpProtocol(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         if self._request is not None:
-            self._request.take(body, self._service.limits.body)
+            self._request.take(body, self._limits.body)
 
     def on_message_complete(self) -> None:
         if self._plain:
             return
+        self._target = b""
+        self._headers = {}
+        self._repeated = 0
         self._in_head = True
         if self._request is not None:
             self._request.finish()
@@ -267,7 +270,7 @@ class HttpProtocol(asyncio.Protocol):
             self._feed(rest)
 
     def _begin(self, request: Request) -> None:
-        self.deadline = NEVER if request.whole else monotonic() + self._service.limits.body_idle
+        self.deadline = NEVER if request.whole else monotonic() + self._limits.body_idle
         self._active = request
         self._run = run = Run(self._service.handle(request), self._ended)
         self._runs.add(run)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterator
-from time import perf_counter, time
+from time import monotonic, time
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -40,7 +40,6 @@ from routing.errors import RoutingError
 from routing.facts import Facts
 from routing.fallback import Result
 from routing.request_id import Identity, identity_of
-from routing.snapshot import Limits
 
 CHAT = b"/v1/chat/completions"
 MAX_ITEMS = 1_000_000
@@ -61,18 +60,13 @@ class Service:
         self.date = b""
         self._nonces: Iterator[bytes] = iter(())
 
-    @property
-    def limits(self) -> Limits:
-        """The guards of the data port."""
-        return self.table.snapshot.limits
-
     async def handle(self, request: Request) -> None:
         """Answers one request and records it."""
         if request.path != CHAT or request.method != b"POST":
             assert self.application is not None
             await serve_asgi(self.application, request)
             return
-        table, account = self.table, Account(self.nonce(), request.stamp or perf_counter())
+        table, account = self.table, Account(self.nonce(), request.stamp or monotonic())
         self.budget.active += 1
         try:
             await self._chat(request, table, account)
@@ -86,28 +80,31 @@ class Service:
                 self._refuse(request, table, account, Overloaded())
         finally:
             self.budget.active -= 1
-            self.recorder.finished(account, perf_counter())
+            self.recorder.finished(account, monotonic())
 
     async def _chat(self, request: Request, table: Table, account: Account) -> None:
-        snapshot = table.snapshot
+        snapshot, headers = table.snapshot, request.headers
         key = account.key = authenticate(snapshot, request, "chat")
         if self.budget.active > snapshot.limits.concurrency:
             account.status = "shed"
             raise Overloaded
-        body = parse_json(await request.body(), request.headers)
+        body = parse_json(await request.body(), headers)
         account.started = request.stamp
         check_chat(body)
-        account.items = _items(request.headers)
-        facts = Facts("chat", model_of(body), key, request.headers, body, account.nonce)
+        if b"x-headgate-items" in headers:
+            account.items = _items(headers[b"x-headgate-items"])
+        facts = Facts("chat", model_of(body), key, headers, body, account.nonce)
         try:
             decision = account.decision = decide(snapshot, facts)
         except RoutingError as error:
             raise translate(error) from None
         account.request_id = table.sealer.seal(account.nonce, identity_of(decision, key, int(time() * 1000)))
 
+        route = decision.route
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
-            path="/chat/completions", body=body, headers=request.headers, stream=body.get("stream") is True,
+            "/chat/completions", body, headers, body.get("stream") is True,
+            monotonic() + route.timeouts.total, route.retries,
         )  # fmt: skip
         attempt = await attempts.first_answer()
         if attempt.result is not Result.OK:
@@ -122,7 +119,8 @@ class Service:
                 await relay_stream(request, account, attempt, head, asked=_asks_usage(body))
             account.status = "ok"
         finally:
-            attempts.ended(attempt)
+            if attempt.splitter is not None:
+                attempts.ended(attempt)
 
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:
         """The last attempt gave no answer: an upstream's 4xx passes through, the rest is our own text."""
@@ -172,10 +170,7 @@ def _asks_usage(body: dict[str, Any]) -> bool:
     return bool(options and options.get("include_usage"))
 
 
-def _items(headers: dict[bytes, bytes]) -> int:
-    value = headers.get(b"x-headgate-items")
-    if value is None:
-        return 1
+def _items(value: bytes) -> int:
     if not value.isdigit() or not 1 <= int(value) <= MAX_ITEMS:
         raise InvalidRequest(
             f"'x-headgate-items' must be an integer from 1 to {MAX_ITEMS}.", param="x-headgate-items"

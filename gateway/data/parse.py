@@ -21,19 +21,21 @@ BANNED = frozenset(
 ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() else ord(" ") for byte in range(128)) + b" " * 128
 _LONG = b"0" * 19
+_SAMPLED = b"0" * 2
+"""A run of 19 digits leaves at least two in a row in every ninth byte."""
 
 
 def parse_json(body: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
     """The body as a JSON object. Raises UnsupportedMedia, InvalidRequest."""
     media = headers.get(b"content-type")
-    if media is not None and media != b"application/json":
+    if media != b"application/json" and media is not None:
         if media.partition(b";")[0].strip().lower() != b"application/json":
             raise UnsupportedMedia
-    if headers.get(b"content-encoding", b"identity") != b"identity":
+    if b"content-encoding" in headers and headers[b"content-encoding"] != b"identity":
         raise UnsupportedMedia
     try:
         parsed = orjson.loads(body)
-        if _LONG in body.translate(_DIGITS):
+        if _SAMPLED in body[::9].translate(_DIGITS) and _LONG in body.translate(_DIGITS):
             parsed = json.loads(body)
     except (ValueError, RecursionError):
         raise InvalidRequest("The request body is not valid JSON.") from None

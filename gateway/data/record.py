@@ -78,29 +78,28 @@ class Recorder:
     def _clear(self) -> None:
         self._lines: dict[Labels, Line] = {}
         self._unrouted: dict[Labels, float] = {}
-        self._attempts: dict[Labels, float] = {}
-        self._attempt_durations: dict[Labels, Durations] = {}
+        self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = Exposures()
 
     def attempted(self, upstream: str, variant: str, result: str, seconds: float) -> None:
         """Counts one upstream call."""
-        _add(self._attempts, (upstream, variant, result), 1)
-        durations = self._attempt_durations.get((upstream, variant))
+        labels = (upstream, variant, result)
+        durations = self._attempts.get(labels)
         if durations is None:
-            durations = self._attempt_durations[upstream, variant] = Durations(series.SECONDS)
+            durations = self._attempts[labels] = Durations(series.SECONDS)
         durations.observe(seconds)
 
     def finished(self, account: Account, now: float) -> None:
-        """Counts one request, once, at its end; `now` on the performance counter."""
+        """Counts one request, once, at its end; `now` on the monotonic clock."""
         key, decision = account.key, account.decision
         if decision is None or key is None:
             _add(self._unrouted, (key.application if key else "", account.status), 1)
             return
-        route, segment, variant, _, _, _, _, _, difficulty, *_ = decision
+        segment, difficulty = decision.segment, decision.difficulty
         labels = (
-            key.application, route.name, segment.name, variant.name, account.served, difficulty.stratum,
-            account.status, difficulty.source,
+            key.application, decision.route.name, segment.name, decision.variant.name, account.served,
+            difficulty.stratum, account.status, difficulty.source,
         )  # fmt: skip
         line = self._lines.get(labels)
         if line is None:
@@ -148,7 +147,9 @@ class Recorder:
                 _add(counters[series.APPLICATION_REQUESTS.name], (application, OTHER, status), count)
         for labels, line in self._lines.items():
             _count(counters, labels, line)
-        counters[series.ATTEMPTS.name] = self._attempts
+        counters[series.ATTEMPTS.name] = {
+            labels: sum(durations.counts) for labels, durations in self._attempts.items()
+        }
         return counters
 
     def _histograms(self) -> dict[str, dict[Labels, Histogram]]:
@@ -156,8 +157,8 @@ class Recorder:
         for (_, route, segment, variant, *_), line in self._lines.items():
             line.durations.into(histograms[series.REQUEST_DURATION.name], (route, segment, variant))
             line.first_tokens.into(histograms[series.FIRST_TOKEN.name], (route, segment, variant))
-        for labels, durations in self._attempt_durations.items():
-            durations.into(histograms[series.ATTEMPT_DURATION.name], labels)
+        for (upstream, variant, _), durations in self._attempts.items():
+            durations.into(histograms[series.ATTEMPT_DURATION.name], (upstream, variant))
         self._overhead.into(histograms[series.OVERHEAD.name], ())
         return histograms
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from time import perf_counter
+from time import monotonic
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
@@ -48,7 +48,7 @@ async def relay_stream(
     answer, splitter = attempt.answer, attempt.splitter
     assert answer is not None and splitter is not None
     request.start(200, head)
-    account.first_token = perf_counter() - request.stamp
+    account.first_token = monotonic() - request.stamp
     relay = _Relay(request, account, attempt, asked)
     try:
         await relay.run(attempt.body, splitter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from time import perf_counter
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateway.data.errors import BodyTooLarge
@@ -22,37 +22,33 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
-class Request(Gate):
+class Request(Gate, eq=False):
     """Made by the protocol once the head is complete.
 
     `headers` maps lower-case names to values, repeated ones joined with a comma. `gone` is true once nobody
     reads the answer any more.
     """
 
-    __slots__ = (
-        "_parts", "_protocol", "_size", "expects", "gone", "head_only", "headers", "keep_alive", "method",
-        "path", "query", "received", "started", "stamp", "too_large", "whole",
-    )  # fmt: skip
+    _protocol: HttpProtocol
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    keep_alive: bool
+    too_large: bool
+    expects: bool = False
+    whole: bool = False
+    started: bool = False
+    gone: bool = False
+    stamp: float = 0.0
+    """When the request was whole, on the monotonic clock."""
+    _parts: list[bytes] = []
+    _size: int = 0
 
-    def __init__(
-        self, protocol: HttpProtocol, method: bytes, target: bytes, headers: dict[bytes, bytes]
-    ) -> None:
-        super().__init__()
-        self._protocol = protocol
-        self._parts: list[bytes] = []
-        self._size = 0
-        self.method = method
-        self.path, _, self.query = target.partition(b"?")
-        self.headers = headers
-        self.head_only = method == b"HEAD"
-        self.keep_alive = True
-        self.expects = False
-        self.whole = False
-        self.too_large = False
-        self.started = False
-        self.gone = False
-        self.stamp = 0.0
-        """When the request was whole, on the performance counter."""
+    @property
+    def head_only(self) -> bool:
+        """Whether the client wants an answer without its body."""
+        return self.method == b"HEAD"
 
     @property
     def local(self) -> bool:
@@ -86,7 +82,7 @@ class Request(Gate):
     def finish(self) -> None:
         """The body is whole."""
         self.whole = True
-        self.stamp = perf_counter()
+        self.stamp = monotonic()
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────────────
 
@@ -98,7 +94,7 @@ class Request(Gate):
             self.keep_alive = False
         self._protocol.write(
             b"%b%bcontent-length: %d\r\n\r\n%b"
-            % (status_line(status), headers, len(body), b"" if self.head_only else body)
+            % (status_line(status), headers, len(body), b"" if self.method == b"HEAD" else body)
         )
 
     def start(self, status: int, headers: bytes) -> None:

@@ -17,6 +17,7 @@ class Table:
 
     def __init__(self, snapshot: Snapshot, process_salt: bytes, previous: Table | None = None) -> None:
         self.snapshot = snapshot
+        self.limits = snapshot.limits
         self.sealer = Sealer(snapshot.signing_keys, process_salt)
         self.full = snapshot.response_headers == "full"
         self.providers: dict[str, Provider] = {}

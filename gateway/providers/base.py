@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from routing.fallback import Result
 from routing.snapshot import Timeouts
@@ -20,8 +21,7 @@ class UpstreamFailure(Exception):
         self.detail = detail
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, gc=False):
     """One request to an upstream.
 
     `path` is relative to the upstream's base URL (`/chat/completions`); `headers` are the client's

@@ -31,30 +31,22 @@ BRIEFLY = 0.0003
 NEVER = float("inf")
 
 
-class Exchange(Gate):
+class Exchange(Gate, eq=False):
     """A request sent and the answer to it; an `Answer` of the provider contract."""
 
-    __slots__ = (
-        "_connection", "_failure", "_parts", "begun", "complete", "deadline", "head", "headers", "idle",
-        "size", "status", "stream",
-    )  # fmt: skip
+    _connection: Connection | None
+    stream: bool
+    idle: float
+    deadline: float
+    status: int = 0
+    headers: dict[bytes, bytes] = {}
+    head: bool = False
+    begun: bool = False
+    complete: bool = False
+    size: int = 0
+    _parts: list[bytes] = []
+    _failure: UpstreamFailure | None = None
 
-    def __init__(self, connection: Connection, stream: bool, idle: float, deadline: float) -> None:
-        super().__init__()
-        self._connection: Connection | None = connection
-        self.stream = stream
-        self.idle = idle
-        self.deadline = deadline
-        self.status = 0
-        self.headers: dict[bytes, bytes] = {}
-        self.head = False
-        self.begun = False
-        self.complete = False
-        self.size = 0
-        self._parts: list[bytes] = []
-        self._failure: UpstreamFailure | None = None
-
-    @property
     def ready(self) -> bool:
         """Whether the head is there, and for an answer that is not a stream its body too.
 
@@ -159,7 +151,7 @@ class Connection(asyncio.Protocol):
         self._proven = True
         return bool(self._poll.poll(0))
 
-    def send(self, request: bytes, *, stream: bool, first: float, idle: float, deadline: float) -> Exchange:
+    def send(self, request: bytes, stream: bool, first: float, idle: float, deadline: float) -> Exchange:
         """Writes a whole request and returns its exchange.
 
         `first` and `deadline` are points on the monotonic clock: for the first byte of the body, and for all

@@ -26,10 +26,9 @@ def explicit_score(difficulty: Difficulty, headers: Mapping[bytes, bytes], body:
     for place, field in difficulty.sources:
         value: Any
         if place == "header":
-            value = headers.get(HEADER)
-            if not value:
+            if HEADER not in headers or not headers[HEADER]:
                 continue
-            value = value.decode("utf-8", "replace")
+            value = headers[HEADER].decode("utf-8", "replace")
         else:
             metadata = body.get("metadata")
             value = metadata.get(field) if type(metadata) is dict else None

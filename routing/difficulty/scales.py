@@ -33,12 +33,12 @@ def rating_of(difficulty: Difficulty, value: Any) -> float | None:
 
     A number in a string counts; booleans, NaN, containers and what lies outside the scale do not.
     """
-    words = WORDS.get(difficulty.scale)
     number = number_of(value)
     if number is None:
+        words = WORDS.get(difficulty.scale)
         if words is None or type(value) is not str or len(value) > LONGEST:
             return None
         return words.get(" ".join(value.lower().split()))
-    if not difficulty.minimum <= number <= difficulty.maximum or (words and number != int(number)):
+    if not difficulty.minimum <= number <= difficulty.maximum:
         return None
-    return number
+    return None if difficulty.scale in WORDS and number != int(number) else number

@@ -39,8 +39,8 @@ LAZY = {"gateway/providers/litellm.py"}
 
 PURE = {
     "__future__", "base64", "binascii", "bisect", "collections", "cryptography", "dataclasses", "enum",
-    "fractions", "functools", "hashlib", "hmac", "itertools", "json", "math", "operator", "orjson", "re",
-    "statistics", "string", "struct", "types", "typing", "unicodedata", "zlib",
+    "fractions", "functools", "hashlib", "hmac", "itertools", "json", "math", "msgspec", "operator", "orjson",
+    "re", "statistics", "string", "struct", "types", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """All that routing/ may import besides itself: nothing that reads, waits, draws or tells the time."""
 

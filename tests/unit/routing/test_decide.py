@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,7 +257,7 @@ def test_when_none_can_the_first_able_fallback_serves_or_nobody() -> None:
     assert (decision.variant, decision.reason) == (GEMINI, "unsupported")
     with pytest.raises(UnsupportedEndpoint):
         decide(only(Fixed(chat_only), fallbacks=(chat_only,)), asked)
-    pinned = asked._replace(headers={b"x-headgate-variant": b"tuned"})
+    pinned = msgspec.structs.replace(asked, headers={b"x-headgate-variant": b"tuned"})
     with pytest.raises(UnsupportedEndpoint):
         decide(only(Fixed(BASE), variants={"tuned": chat_only, "base": BASE}), pinned)
 
