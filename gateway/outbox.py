@@ -8,7 +8,10 @@ serves many. Several writes to one connection also become one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
+
+log = logging.getLogger("headgate.worker")
 
 
 class Writer(Protocol):
@@ -16,6 +19,10 @@ class Writer(Protocol):
 
     def flush(self) -> None:
         """Writes what is held."""
+        ...
+
+    def abort(self) -> None:
+        """Closes at once."""
         ...
 
 
@@ -36,4 +43,8 @@ class Outbox:
     def _flush(self) -> None:
         writers, self._writers = self._writers, []
         for writer in writers:
-            writer.flush()
+            try:
+                writer.flush()
+            except Exception:  # one broken connection must not cost the others their answers
+                log.exception("a write failed")
+                writer.abort()

@@ -19,27 +19,19 @@ from typing import Any, Protocol, cast
 
 import httptools
 
+from gateway.data.guards import AHEAD, HIGH_WATER, KEEP_ALIVE, LINGER, NEVER, SINGLE, WRITE_STALL, refusal
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
 from gateway.outbox import Outbox
 from gateway.run import Run
-
-KEEP_ALIVE = 75.0
-"""Seconds that an idle connection is kept."""
-LINGER = 2.0
-"""Seconds that a client which is still sending has to read why it was refused."""
-WRITE_STALL = 60.0
-"""Seconds that a client may leave a full write buffer unread."""
-MAX_HEADERS = 128
-MAX_PIPELINED = 16
-HIGH_WATER = 64 * 1024
-NEVER = float("inf")
 
 
 class Service(Protocol):
     """What the protocol needs of the worker."""
 
     table: Table
+    leaving: bool
+    """No connection should be kept for another request."""
     draining: bool
     outbox: Outbox
 
@@ -62,21 +54,25 @@ class HttpProtocol(asyncio.Protocol):
         self._limits = service.table.limits
         self._loop = asyncio.get_running_loop()
         self._unwritten: list[bytes] = []
+        self._held = 0  # bytes of them
+        self._closed = False  # for writing
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeated = 0
         self._head_size = 0
+        self._tail = b""
+        self._framing = 0
         self._in_head = True
         self._request: Request | None = None  # the one whose body is arriving
         self._active: Request | None = None  # the one being answered
         self._run: Run | None = None
-        self._waiting: deque[Request] = deque()
-        self._refused = 0
+        self._waiting: deque[Request] = deque()  # parsed together with an earlier one
+        self._ahead = b""  # not parsed yet
+        self._refused = 0  # the status, once something was not HTTP
         self._plain = 0  # bytes of a body that the parser leaves to us, see on_headers_complete
         self.local = False
-        self.chunked = True
         self.congested = False
         self.deadline = NEVER
         """When, on the monotonic clock, this connection has been idle or stalled for too long."""
@@ -95,27 +91,30 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
+        active = self._active
         if self._refused:
             return
+        if active is not None and active.whole:
+            # Pipelined: taken up when its turn comes, so that a client cannot fill the memory in advance.
+            self._ahead += data
+            if len(self._ahead) > AHEAD:
+                self.abort()
+            return
         limits = self._limits = self._service.table.limits
-        first = False
         if self._in_head:
-            first = self._head_size == 0 and self._active is None
-            self._head_size += len(data)
-            if self._head_size > limits.headers and self._head_too_large(data, limits.headers):
+            if self._head_too_large(data, limits.headers):
                 self._refuse(431)
                 return
-        elif self._request is not None and self._active is self._request:
-            self.deadline = monotonic() + limits.body_idle
+        elif self._framing_too_large(data, limits.headers):
+            self._refuse(431)
+            return
         self._feed(data)
-        if first and self._head_size:  # most heads come whole
-            self.deadline = monotonic() + limits.header_time
-        request = self._request
-        if request is not None and (request.whole or request.too_large):
-            if request.whole:
-                self._request = None
-            if request is self._active:
-                request.open()
+        if self._in_head and self._head_size:
+            if self._active is None and self.deadline > (late := monotonic() + limits.header_time):
+                self.deadline = late
+        elif self._active is not None and not self._active.whole:
+            self.deadline = monotonic() + limits.body_idle
+        self._deliver()
 
     def eof_received(self) -> None:
         return None  # a client that stops sending is taken to have left: the transport closes
@@ -124,6 +123,7 @@ class HttpProtocol(asyncio.Protocol):
         self._connections.discard(self)
         self._transport = None
         self._waiting.clear()
+        self._ahead = b""
         if self._active is not None:
             self._active.gone = True
         if self._run is not None:
@@ -135,8 +135,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.congested = False
-        self.deadline = NEVER
-        if self._active is not None:
+        if self._active is None:
+            self.deadline = monotonic() + KEEP_ALIVE
+        else:
+            self.deadline = NEVER
             self._active.open()
 
     # ── httptools ────────────────────────────────────────────────────────────────────────────────────
@@ -145,10 +147,12 @@ class HttpProtocol(asyncio.Protocol):
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: nobody here needs one, and it must not pass for a header (RFC 9110, 6.5.1)
         name = name.lower()
         headers = self._headers
         if name in headers:
-            if name in _SINGLE:
+            if name in SINGLE:
                 self._refused = 400
             self._repeated += 1
             value = headers[name] + b", " + value
@@ -156,10 +160,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_size = 0
+        self._head_size = self._framing = 0
         parser, headers = self._parser, self._headers
         version = parser.get_http_version()
-        self.chunked = version != "1.0"
+        modern = version != "1.0"
         self._refused = self._refused or refusal(headers, len(headers) + self._repeated, version)
         if self._refused:
             return
@@ -167,7 +171,8 @@ class HttpProtocol(asyncio.Protocol):
         path, _, query = self._target.partition(b"?")
         request = Request(
             self, parser.get_method(), path, query, headers,
-            self.chunked and parser.should_keep_alive(), length > self._limits.body,
+            modern and parser.should_keep_alive() and not self._service.leaving, modern,
+            length > self._limits.body,
         )  # fmt: skip
         if b"expect" in headers:
             request.expects = headers[b"expect"].lower() == b"100-continue"
@@ -180,10 +185,9 @@ class HttpProtocol(asyncio.Protocol):
             self._active = request
         else:
             self._waiting.append(request)
-            if len(self._waiting) >= MAX_PIPELINED and self._transport is not None:
-                self._transport.pause_reading()
 
     def on_body(self, body: bytes) -> None:
+        self._framing = 0
         if self._request is not None:
             self._request.take(body, self._limits.body)
 
@@ -201,10 +205,15 @@ class HttpProtocol(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Writes to the client, together with all else that this turn of the event loop has to write."""
+        if self._closed:
+            return
         unwritten = self._unwritten
         if not unwritten:
             self._service.outbox.add(self)
         unwritten.append(data)
+        self._held += len(data)
+        if self._held >= HIGH_WATER:
+            self.flush()  # a slow reader must be noticed within the turn, too
 
     def flush(self) -> None:
         """Writes what is held, or nowhere when the client has gone."""
@@ -212,12 +221,14 @@ class HttpProtocol(asyncio.Protocol):
         if not unwritten:
             return
         self._unwritten = []
-        if self._transport is not None:
+        self._held = 0
+        if self._transport is not None and not self._closed:
             self._transport.write(unwritten[0] if len(unwritten) == 1 else b"".join(unwritten))
 
     def abort(self) -> None:
         """Closes at once, whatever is unsent."""
         self._unwritten.clear()
+        self._closed = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -233,7 +244,7 @@ class HttpProtocol(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline has passed: a late request gets 408, an idle or stalled client is cut off."""
         active = self._active
-        if self._refused or self.congested:
+        if self._closed or self.congested:
             self.abort()
         elif (active is None and self._head_size) or (active is not None and not active.whole):
             self._refuse(408)
@@ -243,31 +254,42 @@ class HttpProtocol(asyncio.Protocol):
     # ── within ───────────────────────────────────────────────────────────────────────────────────────
 
     def _feed(self, data: bytes) -> None:
-        try:
-            if self._plain:
-                self._feed_plain(data)
-            else:
-                self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._parser = httptools.HttpRequestParser(self)
-            rest = data[upgrade.args[0] :]
-            if rest and not self._refused:
-                self._feed(rest)
-        except httptools.HttpParserError:
-            self._refused = self._refused or 400
-        if self._refused:
-            self._refuse(self._refused)
-        elif self._run is None and self._active is not None:
-            self._begin(self._active)
+        """Parses, then begins the first request whose head has come."""
+        while data and not self._refused:
+            try:
+                if self._plain:
+                    data = self._take_plain(data)
+                else:
+                    self._parser.feed_data(data)
+                    break
+            except httptools.HttpParserUpgrade as upgrade:
+                self._parser = httptools.HttpRequestParser(self)
+                data = data[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self._refused = self._refused or 400
+        active = self._active
+        if self._refused and (active is None or not active.whole):
+            self._refuse(self._refused)  # else once everything before it has been answered
+        elif self._run is None and active is not None:
+            self._begin(active)
 
-    def _feed_plain(self, data: bytes) -> None:
+    def _take_plain(self, data: bytes) -> bytes:
+        """Takes what belongs to a body that is counted off by hand; returns what follows it."""
         part, rest = data[: self._plain], data[self._plain :]
         self._plain -= len(part)
         self.on_body(part)
         if not self._plain:
             self.on_message_complete()
-        if rest:
-            self._feed(rest)
+        return rest
+
+    def _deliver(self) -> None:
+        """Lets the journey go on that waits for the body which has just been parsed."""
+        request = self._request
+        if request is not None and (request.whole or request.too_large):
+            if request.whole:
+                self._request = None
+            if request is self._active:
+                request.open()
 
     def _begin(self, request: Request) -> None:
         self.deadline = NEVER if request.whole else monotonic() + self._limits.body_idle
@@ -277,74 +299,85 @@ class HttpProtocol(asyncio.Protocol):
         run.resume()
 
     def _ended(self, error: BaseException | None) -> None:
+        """A request has been answered, or given up."""
         run, request = self._run, self._active
         assert run is not None and request is not None
         self._runs.discard(run)
         self._run = self._active = None
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self._service.crashed(request, error)
-        if self._transport is None:
+        if self._transport is None or self._closed:
             return
         if not request.whole:
             self._linger()
         elif not (request.keep_alive and request.started) or self._service.draining:
             self._close()
-        elif self._waiting:
-            following = self._waiting.popleft()
-            self._active = following
-            self._transport.resume_reading()
-            self._loop.call_soon(self._continue, following)
+        elif self._waiting or self._ahead or self._refused:
+            self._active = request  # until its successor: what comes meanwhile is pipelined too
+            self._loop.call_soon(self._follow)
         else:
             self.deadline = monotonic() + KEEP_ALIVE
 
-    def _continue(self, request: Request) -> None:
-        if self._transport is not None and self._active is request:
-            self._begin(request)
+    def _follow(self) -> None:
+        """Takes up what the client sent ahead: whole requests, then a partial one, then unparsed bytes."""
+        if self._transport is None or self._closed:
+            return
+        following = self._active = self._waiting.popleft() if self._waiting else None
+        if following is not None and following.whole:
+            self._begin(following)
+            return
+        if self._refused:
+            self._refuse(self._refused)
+            return
+        ahead, self._ahead = self._ahead, b""
+        if following is not None:
+            self._begin(following)
+        else:
+            self.deadline = monotonic() + KEEP_ALIVE
+        if ahead:
+            self.data_received(ahead)
 
     def _head_too_large(self, data: bytes, limit: int) -> bool:
-        """Whether the head itself, not what follows it in the same read, passes the limit."""
-        before = self._head_size - len(data)
-        end = data.find(b"\r\n\r\n")
-        return end < 0 or before + end > limit
+        """Counts a part of a head; whether the head itself, not what follows it, passes the limit."""
+        before = self._head_size
+        self._head_size = before + len(data)
+        if self._head_size <= limit:
+            self._tail = data[-3:]
+            return False
+        end = (self._tail + data).find(b"\r\n\r\n")
+        return end < 0 or before + end - len(self._tail) > limit
+
+    def _framing_too_large(self, data: bytes, limit: int) -> bool:
+        """Counts what came since the body's last byte: chunk sizes and trailers have to end, too."""
+        before, self._framing = self._framing, self._framing + len(data)
+        return before > limit
 
     def _refuse(self, status: int) -> None:
         """Answers with the status alone, after which nothing of this connection can be trusted."""
         self._refused = status
-        if self._active is None or not self._active.started:
+        active, run = self._active, self._run
+        if active is not None:
+            active.gone = True  # its own answer must not follow
+        if active is None or not active.started:
             self.write(b"%bcontent-length: 0\r\nconnection: close\r\n\r\n" % status_line(status))
-            if self._active is not None:
-                self._active.started = True
         self._linger()
+        if run is not None:
+            run.cancel()
 
     def _linger(self) -> None:
         """Closes our half and reads on for a moment: closing on unread bytes would reset the answer away."""
         self._refused = self._refused or 400
         self.deadline = monotonic() + LINGER
         self.flush()
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._closed:
+            self._closed = True
             self._transport.write_eof()
 
     def _close(self) -> None:
         self.flush()
-        if self._transport is not None and not self._transport.is_closing():
+        self._closed = True
+        if self._transport is not None:
             self._transport.close()
-
-
-_SINGLE = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding"))
-
-
-def refusal(headers: dict[bytes, bytes], count: int, version: str) -> int:
-    """The status with which a head must be refused, or 0 (RFC 9112, 3.2 and 6.3)."""
-    if count > MAX_HEADERS:
-        return 431
-    if version != "1.1":
-        return 0 if version == "1.0" else 505
-    if b"host" not in headers:
-        return 400
-    length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
-    if length is not None and (coding is not None or not length.isdigit()):
-        return 400
-    return 400 if coding is not None and b"upgrade" in headers else 0
 
 
 def factory(

@@ -56,6 +56,7 @@ class Service:
         self.outbox = Outbox()
         self.application: ASGIApp | None = None
         self.ready = False
+        self.leaving = False
         self.draining = False
         self.date = b""
         self._nonces: Iterator[bytes] = iter(())

@@ -35,6 +35,8 @@ class Request(Gate, eq=False):
     query: bytes
     headers: dict[bytes, bytes]
     keep_alive: bool
+    chunked: bool
+    """Whether the client understands chunked answers (HTTP/1.1)."""
     too_large: bool
     expects: bool = False
     whole: bool = False
@@ -104,13 +106,13 @@ class Request(Gate, eq=False):
             headers += b"connection: close\r\n"
         self._protocol.write(
             b"%b%btransfer-encoding: chunked\r\n\r\n" % (status_line(status), headers)
-            if self._protocol.chunked
+            if self.chunked
             else b"%b%b\r\n" % (status_line(status), headers)
         )
 
     def write(self, block: bytes) -> None:
         """Writes a part of a started answer."""
-        if self._protocol.chunked:
+        if self.chunked:
             block = b"%x\r\n%b\r\n" % (len(block), block)
         self._protocol.write(block)
 
@@ -126,7 +128,7 @@ class Request(Gate, eq=False):
 
     def end(self) -> None:
         """Ends a started answer."""
-        if self._protocol.chunked:
+        if self.chunked:
             self._protocol.write(b"0\r\n\r\n")
         else:
             self.keep_alive = False

@@ -99,6 +99,7 @@ class Worker:
             self._adopt(pickle.loads(message))
         elif kind is Kind.LAME_DUCK and self._service is not None:
             self._service.ready = False
+            self._service.leaving = True
         elif kind is Kind.DRAIN:
             self._drain()
 
@@ -122,7 +123,7 @@ class Worker:
             os._exit(0)
         if not service.draining:
             service.ready = False
-            service.draining = True
+            service.leaving = service.draining = True
             server.should_exit = True
             asyncio.get_running_loop().call_later(service.table.snapshot.drain, self._cut)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -44,15 +45,22 @@ def open_state(directory: Path) -> State:
 
 
 def _key(path: Path) -> bytes:
-    """The key in a file, made at random on first use: readable by its owner only, and whole or not there."""
+    """The key in a file, made at random on first use: readable by its owner only, and whole or not there.
+
+    Several gateways may start on one directory at once: whichever names its draft first has made the key,
+    and all of them read that one.
+    """
     if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(draft, path)
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(descriptor, "w") as file:
+                file.write(secrets.token_hex(KEY_BYTES) + "\n")
+                file.flush()
+                os.fsync(descriptor)
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            os.unlink(draft)
     try:
         key = bytes.fromhex(path.read_text().strip())
     except ValueError:

@@ -1,0 +1,33 @@
+"""The data port's guards that are not configured, and the judgement of a request's head (RFC 9112)."""
+
+from __future__ import annotations
+
+KEEP_ALIVE = 75.0
+"""Seconds that an idle connection is kept."""
+LINGER = 2.0
+"""Seconds that a client which is still sending has to read why it was refused."""
+WRITE_STALL = 60.0
+"""Seconds that a client may leave a full write buffer unread."""
+HIGH_WATER = 64 * 1024
+"""Unwritten bytes of an answer at which its upstream has to wait."""
+AHEAD = 64 * 1024
+"""Bytes that a client may send ahead while an earlier request of its connection is being answered."""
+MAX_HEADERS = 128
+NEVER = float("inf")
+
+SINGLE = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding"))
+"""Headers that may not be repeated."""
+
+
+def refusal(headers: dict[bytes, bytes], count: int, version: str) -> int:
+    """The status with which a head must be refused, or 0 (RFC 9112, 3.2 and 6.3)."""
+    if count > MAX_HEADERS:
+        return 431
+    if version != "1.1":
+        return 0 if version == "1.0" else 505
+    if b"host" not in headers:
+        return 400
+    length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
+    if length is not None and (coding is not None or not length.isdigit()):
+        return 400
+    return 400 if coding is not None and b"upgrade" in headers else 0
