@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route as Path
+from starlette.types import Receive, Scope, Send
 
 from gateway.data.authenticate import authenticate
 from gateway.data.errors import GatewayError, MethodNotAllowed, NotFound
@@ -48,9 +49,6 @@ def make_application(service: Service) -> Starlette:
             raise NotFound("There is no such model for this key.", param="model", code="model_not_found")
         return 200, _model(name)
 
-    def no_method(request: HttpRequest) -> Answer:
-        raise MethodNotAllowed
-
     endpoints: dict[str, Callable[[HttpRequest], Answer]] = {
         "/health/live": live,
         "/health/ready": ready,
@@ -58,9 +56,7 @@ def make_application(service: Service) -> Starlette:
         "/v1/models/{name:path}": model,
     }
     paths = [Path(path, _endpoint(service, answer), methods=["GET"]) for path, answer in endpoints.items()]
-    paths.append(
-        Path(CHAT.decode(), _endpoint(service, no_method), methods=["GET", "PUT", "PATCH", "DELETE"])
-    )
+    paths.append(Path(CHAT.decode(), _PostOnly(service)))
     application = Starlette(routes=paths, exception_handlers={HTTPException: _not_there(service)})
     application.router.redirect_slashes = False
     return application
@@ -84,6 +80,16 @@ def _endpoint(service: Service, answer: Callable[[HttpRequest], Answer]) -> Call
         return _respond(service, status, orjson.dumps(content))
 
     return endpoint
+
+
+class _PostOnly:
+    """Answers every other method; a class, because Starlette leaves all methods to what is no function."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _refusal(self._service, MethodNotAllowed(), {"allow": "POST"})(scope, receive, send)
 
 
 def _not_there(service: Service) -> Any:

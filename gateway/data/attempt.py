@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from time import time
+
 import msgspec
 
 from gateway.data.answer import read_whole
-from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of
+from gateway.data.retry_after import retry_after
+from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import Answer
 from routing.cost import Usage
 from routing.fallback import Result, of_status
@@ -35,14 +38,8 @@ class Attempt(msgspec.Struct):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the upstream asked to wait, when it said so in numbers."""
-        headers = self.headers
-        for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
-            try:
-                return float(headers[name]) * scale
-            except (KeyError, ValueError):
-                continue
-        return None
+        """Seconds that the upstream asked to wait, if it did."""
+        return retry_after(self.headers, time())
 
     async def receive(self, answer: Answer) -> None:
         """Reads a stream or a refusal as far as it takes to judge it, and sets `result`."""
@@ -51,10 +48,7 @@ class Attempt(msgspec.Struct):
         elif _compressed(answer):
             self.result = Result.SERVER_ERROR
         else:
-            try:
-                await self._commit(answer)
-            except EventTooLarge:
-                self.result = Result.SERVER_ERROR
+            await self._commit(answer)
 
     async def _refused(self, answer: Answer) -> None:
         """Reads the body of an error, which may be passed through, as far as the cap."""
@@ -66,12 +60,16 @@ class Attempt(msgspec.Struct):
                 return
             parts.append(part)
         self.body = b"".join(parts)
-        self.result = of_status(answer.status) if answer.status >= 400 else Result.SERVER_ERROR
+        readable = answer.status >= 400 and not _compressed(answer)
+        self.result = of_status(answer.status) if readable else Result.SERVER_ERROR
 
     def judge(self, answer: Answer, body: bytes) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""
         if _compressed(answer):
             self.result = Result.SERVER_ERROR
+            return
+        if not body:
+            self.result = Result.AMBIGUOUS
             return
         try:
             whole = read_whole(body)
@@ -90,8 +88,14 @@ class Attempt(msgspec.Struct):
         splitter = self.splitter = Splitter()
         held = b""
         while block := await answer.read():
-            complete = splitter.feed(block)
+            try:
+                complete = splitter.feed(block)
+            except EventTooLarge:
+                self.result = Result.SERVER_ERROR
+                return
             held += complete
+            if len(held) > MAX_EVENT:
+                break  # comments without end
             for event in events(complete):
                 data = data_of(event)
                 if data is None:
@@ -100,8 +104,9 @@ class Attempt(msgspec.Struct):
                 failed = parsed is None or parsed.get("error")
                 self.result = Result.SERVER_ERROR if failed else Result.OK
                 self.body = held
+                answer.commit()
                 return
-        self.result = Result.SERVER_ERROR  # ended before it began
+        self.result = Result.SERVER_ERROR if held else Result.AMBIGUOUS  # ended before it began
 
 
 def _compressed(answer: Answer) -> bool:

@@ -25,30 +25,35 @@ from routing.shape import shape
 from routing.snapshot import Variant
 
 RETRY_SHARE = 0.2
-RETRY_FLOOR = 3
-"""Retries under way at once: a share of the active requests, and a few whatever their number."""
+"""Retries that every request pays in for."""
+RETRIES_A_SECOND = 2.0
+"""Retries that there are besides, so that a quiet worker has some."""
+RETRY_BURST = 10.0
 
 
 class RetryBudget:
-    """How many retries may be under way at once in this worker."""
+    """How many retries this worker may make: a token bucket, filled by requests and a little by time."""
 
-    __slots__ = ("_retrying", "active")
+    __slots__ = ("_seen", "_then", "_tokens", "active", "entered")
 
     def __init__(self) -> None:
         self.active = 0
         """Requests in progress."""
-        self._retrying = 0
+        self.entered = 0
+        """Requests so far."""
+        self._seen = 0
+        self._then = monotonic()
+        self._tokens = RETRY_BURST
 
-    def take(self) -> bool:
-        """Takes a place, to be given back when the retry has ended; False when there is none."""
-        if self._retrying >= max(RETRY_FLOOR, self.active * RETRY_SHARE):
+    def take(self, now: float) -> bool:
+        """Takes a retry; False when there is none. `now` on the monotonic clock."""
+        paid = (self.entered - self._seen) * RETRY_SHARE + (now - self._then) * RETRIES_A_SECOND
+        self._seen, self._then = self.entered, now
+        self._tokens = min(self._tokens + paid, RETRY_BURST)
+        if self._tokens < 1.0:
             return False
-        self._retrying += 1
+        self._tokens -= 1.0
         return True
-
-    def give(self) -> None:
-        """Gives a place back."""
-        self._retrying -= 1
 
 
 class Attempts(msgspec.Struct):
@@ -88,14 +93,14 @@ class Attempts(msgspec.Struct):
     async def _retry(self, attempt: Attempt, call: Call) -> tuple[Attempt, Consequence]:
         """Retries with the same variant while its result allows, and what may follow the last of them."""
         follows = self._after(attempt)
-        while follows.retry and self._retries and self._budget.take():
+        while follows.retry and self._retries and self._budget.take(monotonic()):
             self._retries -= 1
-            try:
-                if attempt.result is Result.RATE_LIMITED:
-                    await asyncio.sleep(attempt.retry_after or 0.0)
-                attempt = await self._attempt(attempt.variant, call)
-            finally:
-                self._budget.give()
+            if attempt.result is Result.RATE_LIMITED:
+                wait = attempt.retry_after or 0.0
+                if monotonic() + wait >= self._deadline:
+                    break
+                await asyncio.sleep(wait)
+            attempt = await self._attempt(attempt.variant, call)
             follows = self._after(attempt)
         return attempt, follows
 

@@ -12,6 +12,7 @@
     ├── UpstreamError         502  upstream_error
     ├── UpstreamTimeout       504  upstream_timeout
     ├── Overloaded            503  overloaded, with retry-after
+    │   └── Leaving                the same, because this process is being stopped
     └── NoUpstream            503  no_upstream_available
 
 Messages are our own text: no value of the client's, nothing of an upstream's.
@@ -38,8 +39,11 @@ class GatewayError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after: str | None = None,
+        passed: bytes = b"",
     ) -> None:
         super().__init__(message or self.message)
+        self.passed = passed
+        """Header lines of the upstream's that go with it."""
         self.text = message or self.message
         self.param = param
         self.code = code or self.code
@@ -52,7 +56,7 @@ class GatewayError(Exception):
 
     def headers(self) -> bytes:
         """The header lines that go with it."""
-        lines = b"content-type: application/json\r\n"
+        lines = b"content-type: application/json\r\n" + self.passed
         if self.retry_after is not None:
             lines += b"retry-after: %b\r\n" % self.retry_after.encode("latin-1")
         if self.should_retry is not None:
@@ -160,6 +164,12 @@ class Overloaded(GatewayError):
 
     def __init__(self) -> None:
         super().__init__(retry_after="1")
+
+
+class Leaving(Overloaded):
+    """This worker is being stopped, and the request took longer than it may."""
+
+    message = "The gateway is restarting. Try again shortly."
 
 
 class NoUpstream(GatewayError):

@@ -44,6 +44,13 @@ def passed_headers(headers: dict[bytes, bytes]) -> bytes:
     return lines
 
 
+def passed_errors(headers: dict[bytes, bytes]) -> bytes:
+    """What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
+    return passed_headers(
+        {name: value for name, value in headers.items() if name not in (b"content-type", b"retry-after")}
+    )
+
+
 def _learn(name: bytes) -> bytes:
     """Under which name a header passes; empty: it does not. Remembered for a bounded number of names."""
     if name == b"x-request-id":
@@ -60,6 +67,8 @@ def _learn(name: bytes) -> bytes:
 def forwarded_headers(headers: dict[bytes, bytes], *, simulated: bool) -> Headers:
     """The client's headers that go with an upstream call."""
     forwarded = [(name, headers[name]) for name in FORWARDED if name in headers]
+    if b"content-type" not in headers:
+        forwarded.append((b"content-type", b"application/json"))
     if simulated:
         forwarded += [item for item in headers.items() if item[0].startswith(b"x-simulated-")]
     return forwarded

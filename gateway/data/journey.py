@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterator
+from math import ceil
 from time import monotonic, time
 from typing import Any
 
@@ -22,12 +23,13 @@ from gateway.data.authenticate import authenticate
 from gateway.data.errors import (
     GatewayError,
     InvalidRequest,
+    Leaving,
     Overloaded,
     RateLimited,
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.data.headers import passed_headers, response_headers
+from gateway.data.headers import passed_errors, passed_headers, response_headers
 from gateway.data.parse import check_chat, model_of, parse_json
 from gateway.data.record import Recorder
 from gateway.data.refusal import translate
@@ -43,6 +45,8 @@ from routing.request_id import Identity, identity_of
 
 CHAT = b"/v1/chat/completions"
 MAX_ITEMS = 1_000_000
+LONGEST_WAIT = 86_400
+"""Seconds of `retry-after` that a client is told at most."""
 log = logging.getLogger("headgate.worker")
 
 
@@ -69,6 +73,7 @@ class Service:
             return
         table, account = self.table, Account(self.nonce(), request.stamp or monotonic())
         self.budget.active += 1
+        self.budget.entered += 1
         try:
             await self._chat(request, table, account)
         except GatewayError as error:
@@ -78,7 +83,10 @@ class Service:
         except asyncio.CancelledError:
             account.status = "cancelled"
             if not request.gone and not request.started:
-                self._refuse(request, table, account, Overloaded())
+                self._refuse(request, table, account, Leaving())
+        except Exception as error:
+            account.status = "upstream_error"
+            self._crashed(request, table, account, error)
         finally:
             self.budget.active -= 1
             self.recorder.finished(account, monotonic())
@@ -129,14 +137,17 @@ class Service:
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
-            request.respond(attempt.answer.status, self._head(table, account, attempt), attempt.body)
+            head = self._head(table, account, attempt)
+            if attempt.answer.status == 409:
+                head += b"x-should-retry: false\r\n"
+            request.respond(attempt.answer.status, head, attempt.body)
             return
         account.status = "timeout" if result is Result.TIMEOUT else "upstream_error"
         if result is Result.TIMEOUT:
-            raise UpstreamTimeout
+            raise UpstreamTimeout(passed=passed_errors(attempt.headers))
         if result is Result.RATE_LIMITED:
             raise _limited(attempt)
-        raise UpstreamError
+        raise UpstreamError(passed=passed_errors(attempt.headers))
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         own = response_headers(table, account, self.date, priced=attempt.splitter is None)
@@ -148,13 +159,18 @@ class Service:
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 
-    def crashed(self, request: Request, error: BaseException) -> None:
+    def _crashed(self, request: Request, table: Table, account: Account, error: BaseException) -> None:
         """A fault of ours: logged whole, told to the client without detail."""
         log.error("request failed", exc_info=error)
-        if not request.started:
-            request.respond(500, GatewayError().headers(), GatewayError().envelope())
-        else:
+        if request.started:
             request.cut()
+        else:
+            self._refuse(request, table, account, GatewayError())
+
+    def crashed(self, request: Request, error: BaseException) -> None:
+        """The same for paths that are not hot."""
+        table = self.table
+        self._crashed(request, table, Account(self.nonce(), monotonic()), error)
 
     def nonce(self) -> bytes:
         """Twelve random bytes, taken from the system a page at a time."""
@@ -172,7 +188,7 @@ def _asks_usage(body: dict[str, Any]) -> bool:
 
 
 def _items(value: bytes) -> int:
-    if not value.isdigit() or not 1 <= int(value) <= MAX_ITEMS:
+    if not value.isdigit() or len(value) > 7 or not 1 <= int(value) <= MAX_ITEMS:
         raise InvalidRequest(
             f"'x-headgate-items' must be an integer from 1 to {MAX_ITEMS}.", param="x-headgate-items"
         )
@@ -181,7 +197,7 @@ def _items(value: bytes) -> int:
 
 def _limited(attempt: Attempt) -> RateLimited:
     wait = attempt.retry_after
-    seconds = 1 if wait is None or wait < 0 else min(int(wait + 0.999), 86_400)
-    error = RateLimited(retry_after=str(seconds))
+    seconds = 1 if wait is None else max(min(ceil(wait), LONGEST_WAIT), 1)
+    error = RateLimited(retry_after=str(seconds), passed=passed_errors(attempt.headers))
     error.should_retry = True if seconds <= 60 else None
     return error

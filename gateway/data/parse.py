@@ -49,7 +49,10 @@ def dump_json(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
     except TypeError:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        try:
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except RecursionError:
+            raise InvalidRequest("The request body is nested too deeply.") from None
 
 
 def check_chat(body: dict[str, Any]) -> None:
@@ -77,7 +80,7 @@ def _check_field(name: str, value: Any, stream: Any) -> None:
         return
     if name in _INTEGERS:
         low, high = _INTEGERS[name]
-        if type(value) is not int or not low <= value <= high:
+        if type(value) is bool or not isinstance(value, int | float) or not low <= value <= high or value % 1:
             raise InvalidRequest(f"'{name}' must be an integer from {low} to {high}.", param=name)
     elif type(value) is not dict:
         raise InvalidRequest(f"'{name}' must be an object.", param=name)

@@ -21,6 +21,7 @@ from routing.fallback import Result
 from routing.snapshot import Variant
 
 DONE = b"[DONE]"
+BROKE_OFF = "The model's upstream broke off in the middle of its answer."
 _USAGE = re.compile(rb'"usage"\s*:\s*(?!null)[^\s]')
 
 
@@ -61,7 +62,7 @@ async def relay_stream(
     except asyncio.CancelledError:
         attempt.result = Result.CANCELLED
         if not request.gone:
-            _tell(request)
+            _tell(request, "The gateway is restarting and had to break off this answer.")
         raise
     request.end()
     answer.leave()
@@ -92,9 +93,12 @@ class _Relay:
                 if self._failed:
                     raise Interrupted
             data = await answer.read()
-            if not data:
+            if data:
+                block = splitter.feed(data)
+            elif data_of(splitter.rest) == DONE:
+                block = splitter.rest + b"\n"  # the blank line behind it is all that is missing
+            else:
                 raise Interrupted  # a clean end without [DONE] is not an end
-            block = splitter.feed(data)
 
     def _look(self, block: bytes) -> bytes:
         """Goes through a block's events from the first that matters; returns what the client gets of it."""
@@ -143,8 +147,10 @@ def _matters(block: bytes) -> bool:
     return DONE in block or b'"error"' in block or block.count(b'"usage"') != block.count(b'"usage":null')
 
 
-def _tell(request: Request) -> None:
-    error = UpstreamError("The model's upstream broke off in the middle of its answer.")
+def _tell(
+    request: Request, message: str = "The model's upstream broke off in the middle of its answer."
+) -> None:
+    error = UpstreamError(message)
     request.write(b"data: " + error.envelope() + b"\n\n")
     request.end()
     request.keep_alive = False

@@ -25,15 +25,15 @@ class EventTooLarge(Exception):
 class Splitter:
     """Holds back the incomplete event at the end of a byte stream."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("rest",)
 
     def __init__(self) -> None:
-        self._rest = b""
+        self.rest = b""
 
     def feed(self, block: bytes) -> bytes:
         """The whole events that have come so far, joined; empty when there is none. Raises EventTooLarge."""
-        if self._rest:
-            block = self._rest + block
+        if self.rest:
+            block = self.rest + block
         if b"\r" in block:
             end = 0
             for match in _END.finditer(block):
@@ -42,8 +42,8 @@ class Splitter:
             end = block.rfind(b"\n\n") + 2
             if end == 1:
                 end = 0
-        self._rest = block[end:]
-        if len(self._rest) > MAX_EVENT:
+        self.rest = block[end:]
+        if len(self.rest) > MAX_EVENT:
             raise EventTooLarge
         return block[:end]
 

@@ -54,6 +54,10 @@ class Answer(Protocol):
         """
         ...
 
+    def commit(self) -> None:
+        """The stream has begun in earnest: from now on its pauses count, not the time to its first token."""
+        ...
+
     def leave(self) -> None:
         """Nothing more of the answer is wanted, and it is about to end by itself."""
         ...

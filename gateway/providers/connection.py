@@ -42,6 +42,8 @@ class Exchange(Gate, eq=False):
     headers: dict[bytes, bytes] = {}
     head: bool = False
     begun: bool = False
+    committed: bool = False
+    left: bool = False
     complete: bool = False
     size: int = 0
     _parts: list[bytes] = []
@@ -80,13 +82,22 @@ class Exchange(Gate, eq=False):
         if connection is not None:
             connection.abort()
 
+    def commit(self) -> None:
+        """From now on the pauses count, not the time to the first token."""
+        self.committed = True
+        if self._connection is not None:
+            self._connection.rest(self)
+
     def leave(self) -> None:
         """Lets the end of an answer that needs no more reading come by itself, within `PATIENCE`."""
+        self.left = True
         if self._connection is not None:
             self._connection.deadline = monotonic() + PATIENCE
 
     def take(self, part: bytes) -> None:
-        """Another part of the body has come."""
+        """Another part of the body has come; what nobody wants any more is dropped."""
+        if self.left:
+            return
         self._parts.append(part)
         self.size += len(part)
         self.begun = True
@@ -174,7 +185,7 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
             if self._exchange is not None:
-                self._rest(self._exchange)
+                self.rest(self._exchange)
 
     def abort(self) -> None:
         """Closes at once, whatever is under way."""
@@ -289,15 +300,18 @@ class Connection(asyncio.Protocol):
             if exchange.size > MAX_BODY:
                 self._fail(Result.BROKEN, "response too large")
             return
-        if exchange.begun:
-            self._rest(exchange)
+        if exchange.left:
+            return
+        if exchange.committed:
+            self.rest(exchange)
         exchange.open()
         if exchange.size > HIGH_WATER and self._exchange is exchange and self._transport is not None:
             self._paused = True
             self.deadline = NEVER  # the reader is slow, not the upstream
             self._transport.pause_reading()
 
-    def _rest(self, exchange: Exchange) -> None:
+    def rest(self, exchange: Exchange) -> None:
+        """The exchange's stream may pause from now."""
         self.deadline = min(monotonic() + exchange.idle, exchange.deadline)
 
     def _fail(self, result: Result, detail: str) -> None:

@@ -29,6 +29,7 @@ class SimulatedAnswer:
         self._due = time.monotonic()
         self._next: Chunk | None = None
         self._begun = False
+        self._committed = False
         self._ended = False
 
     async def read(self) -> bytes:
@@ -58,6 +59,10 @@ class SimulatedAnswer:
         self._next = Chunk(0.0, b"".join(parts)) if parts else None
         self._ended = True
 
+    def commit(self) -> None:
+        """From now on the pauses count."""
+        self._committed = True
+
     def leave(self) -> None:
         """Nothing more is wanted."""
         self.close()
@@ -77,7 +82,7 @@ class SimulatedAnswer:
         """Until when the next byte may take, on the monotonic clock."""
         if not self._call.stream:
             return self._call.deadline
-        if not self._begun:
+        if not self._committed:
             return self._first
         return min(self._call.deadline, time.monotonic() + self._call.timeouts.idle)
 

@@ -201,3 +201,111 @@ def test_client_that_leaves_closes_the_upstream(gateway, upstream, streamed, ste
             gateway.wait_until(lambda: bool(upstream.received))
     assert upstream.received[0].closed.wait(10)
     gateway.wait_for_metric(cancelled + 1, "headgate_requests_total", status="cancelled")
+
+
+# ── what upstreams say of retrying ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "should"),
+    [
+        ("Wed, 21 Oct 2099 07:28:00 GMT", "86400", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", "1", "true"),
+        ("nan", "1", "true"),
+        ("inf", "1", "true"),
+        ("1e400", "1", "true"),
+        ("soon", "1", "true"),
+        ("2.2", "3", "true"),
+    ],
+)
+def test_retry_after_in_all_its_forms(gateway, upstream, said, told, should):
+    always(upstream, answer(status=429, headers={"retry-after": said, "x-ratelimit-remaining-tokens": "0"}))
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.headers["retry-after"]) == (429, told)
+    assert response.headers.get("x-should-retry") == should
+    assert response.headers["x-ratelimit-remaining-tokens"] == "0"
+
+
+def test_the_upstreams_request_id_comes_with_errors(gateway, upstream):
+    always(upstream, answer(status=500, headers={"x-request-id": "up-7"}))
+    assert gateway.post(CHAT, body()).headers["x-upstream-request-id"] == "up-7"
+
+
+def test_a_conflict_is_not_to_be_retried(gateway, upstream):
+    always(upstream, answer(status=409, body=b"{}"))
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.headers["x-should-retry"]) == (409, "false")
+
+
+def test_no_retry_behind_the_deadline(gateway, upstream):
+    always(upstream, answer(status=429, headers={"retry-after": "1"}))
+    with gateway.open(CHAT, body(model="slow")) as response:
+        assert response.begin().status == 429
+    assert models(upstream) == ["slow-model", "slow-model", "slow-fallback"]  # total: 2 s
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [STREAM_HEAD + b"0\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", CLOSE],
+        [b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"],
+    ],
+    ids=["chunked", "unframed", "empty"],
+)
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_head_and_nothing_else_is_ambiguous(gateway, upstream, script, streamed):
+    always(upstream, script)
+    assert gateway.post(CHAT, body(stream=streamed)).status == 502
+    assert len(upstream.received) == 1
+
+
+def test_comments_do_not_stop_the_clock(gateway, upstream):
+    def dribble(received):
+        return [STREAM_HEAD, *[chunk(b": processing\n\n"), Wait(threading.Event())]]
+
+    upstream.script = lambda received: (
+        dribble(received) if len(upstream.received) == 1 else stream(event("b"))
+    )
+    response = gateway.post(CHAT, body(model="slow", stream=True))
+    assert response.headers["x-headgate-served-variant"] == "fallback"
+
+
+def test_endless_comments_are_cut(gateway, upstream):
+    comments = [chunk(b": " + b"c" * 60_000 + b"\n\n") for _ in range(40)]
+    always(upstream, [STREAM_HEAD, *comments, Wait(NEVER)])
+    assert gateway.post(CHAT, body(stream=True)).status == 502
+    assert all(received.closed.wait(10) for received in upstream.received)
+
+
+def test_bytes_after_the_end_do_not_keep_the_connection(gateway, upstream):
+    always(
+        upstream,
+        [
+            STREAM_HEAD,
+            chunk(event("a")),
+            chunk(b"data: [DONE]\n\n"),
+            *[chunk(b"x" * 60_000)] * 20,
+            Wait(NEVER),
+        ],
+    )
+    assert gateway.post(CHAT, body(stream=True)).body.endswith(b"[DONE]\n\n")
+    assert upstream.received[0].closed.wait(10)
+
+
+def test_a_last_event_without_its_blank_line(gateway, upstream):
+    always(upstream, [STREAM_HEAD, chunk(event("a")), chunk(b"data: [DONE]\n"), b"0\r\n\r\n"])
+    assert gateway.post(CHAT, body(stream=True)).body == event("a") + b"data: [DONE]\n\n"
+
+
+def test_a_compressed_error_is_not_passed_on(gateway, upstream):
+    always(upstream, answer(status=400, headers={"content-encoding": "gzip"}, body=b"\x1f\x8b"))
+    assert gateway.post(CHAT, body()).status == 502
+
+
+def test_no_storm_when_everything_fails(gateway, upstream):
+    always(upstream, answer(status=503))
+    for _ in range(100):
+        gateway.post(CHAT, body())
+    calls = models(upstream).count("base-model")
+    assert calls <= 100 * 1.2 + 15  # what had been saved up, and two a second
