@@ -40,16 +40,16 @@ def sticky_key(sources: tuple[str, ...], facts: Facts) -> tuple[bytes, str]:
     for source in sources:
         value: object
         if source == "header":
-            header = facts.headers.get(HEADER)
-            if header:
-                return header, source
+            headers = facts.headers
+            if HEADER in headers and headers[HEADER]:
+                return headers[HEADER], source
             continue
         if source == "conversation":
             conversation = conversation_of(facts)
             if conversation is not None:
                 return conversation, source
             continue
-        if source.startswith("metadata."):
+        if "." in source:
             metadata = body.get("metadata")
             value = metadata.get(source[9:]) if type(metadata) is dict else None
         else:

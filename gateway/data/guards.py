@@ -19,10 +19,35 @@ SINGLE = frozenset((b"host", b"content-length", b"content-type", b"authorization
 """Headers that may not be repeated."""
 
 
-def refusal(headers: dict[bytes, bytes], count: int, version: str) -> int:
-    """The status with which a head must be refused, or 0 (RFC 9112, 3.2 and 6.3)."""
+def lower_case(raw: dict[bytes, bytes], head: bytes) -> dict[bytes, bytes] | None:
+    """The headers by lower-case name, out of what the parser has made of `head`.
+
+    The parser's dictionary forgets the first of two equal names; whether there are any is told by the number
+    of lines, and then the lines are gone through: values of a repeated name are joined with a comma (RFC
+    9110, 5.3). None when a name is repeated that may not be.
+    """
+    headers = {name.lower(): value for name, value in raw.items()}
+    lines = head.count(b"\n") - 2  # the request line, and the empty one
+    if len(headers) == lines or lines > MAX_HEADERS:
+        return headers
+    headers = {}
+    for line in head.split(b"\r\n")[1:-2]:
+        name, _, value = line.partition(b":")
+        name, value = name.lower(), value.strip(b" \t")
+        if name in headers:
+            if name in SINGLE:
+                return None
+            value = headers[name] + b", " + value
+        headers[name] = value
+    return headers
+
+
+def refusal(headers: dict[bytes, bytes] | None, count: int, version: str) -> int:
+    """The status with which a head of `count` headers must be refused, or 0 (RFC 9112, 3.2 and 6.3)."""
     if count > MAX_HEADERS:
         return 431
+    if headers is None:
+        return 400
     if version != "1.1":
         return 0 if version == "1.0" else 505
     if b"host" not in headers:

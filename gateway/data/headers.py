@@ -1,10 +1,13 @@
-"""Response headers: what the gateway says of a request, and what it lets through of an upstream's."""
+"""Headers: what the gateway says of a request, and what it lets through in either direction."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
 from gateway.data.account import Account
 from gateway.data.table import Table
-from gateway.providers.base import Headers
 
 FORWARDED = frozenset(
     (b"content-type", b"accept", b"user-agent", b"openai-beta", b"idempotency-key", b"x-client-request-id",
@@ -12,7 +15,11 @@ FORWARDED = frozenset(
 )  # fmt: skip
 """Request headers that an upstream may see; `x-simulated-*` too, when it is a simulated one."""
 _PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
-_known: dict[bytes, bytes] = {}
+_VALIDATE = b"x-headgate-validate: 1\r\n"
+REMEMBERED = 500
+"""Sets of header names for which a filter remembers what passes …"""
+LONGEST = 1024
+"""… unless a set has more bytes than this."""
 
 
 def response_headers(table: Table, account: Account, date: bytes, *, priced: bool = False) -> bytes:
@@ -20,55 +27,79 @@ def response_headers(table: Table, account: Account, date: bytes, *, priced: boo
     decision = account.decision
     if decision is None or not table.full:
         return b"date: %b\r\nx-request-id: %b\r\n" % (date, account.request_id.encode())
-    lines = b"date: %b\r\nx-request-id: %b\r\n%bx-headgate-attempts: %d\r\n" % (
+    difficulty, cost = decision.difficulty.value, account.cost
+    return b"date: %b\r\nx-request-id: %b\r\n%bx-headgate-attempts: %d\r\n%b%b%b" % (
         date, account.request_id.encode(), table.lines(decision, account.served), account.attempts,
+        b"" if difficulty is None else b"x-headgate-difficulty: %g\r\n" % difficulty,
+        b"" if cost is None or not priced else b"x-headgate-cost-usd: %.9f\r\n" % cost,
+        _VALIDATE if decision.wants_outcome else b"",
     )  # fmt: skip
-    if decision.difficulty.value is not None:
-        lines += b"x-headgate-difficulty: %b\r\n" % f"{decision.difficulty.value:g}".encode()
-    if priced and account.cost is not None:
-        lines += b"x-headgate-cost-usd: %.9f\r\n" % account.cost
-    if decision.wants_outcome:
-        lines += b"x-headgate-validate: 1\r\n"
-    return lines
 
 
-def passed_headers(headers: dict[bytes, bytes]) -> bytes:
-    """The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
-    lines = b""
-    for name, value in headers.items():
-        passed = _known.get(name)
-        if passed is None:
-            passed = _learn(name)
-        if passed:
-            lines += b"%b: %b\r\n" % (passed, value)
-    return lines
+Values = Callable[[dict[bytes, bytes]], Any]
 
 
-def passed_errors(headers: dict[bytes, bytes]) -> bytes:
-    """What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
-    return passed_headers(
-        {name: value for name, value in headers.items() if name not in (b"content-type", b"retry-after")}
-    )
+class Filter:
+    """Lets some headers through as lines, under the name that `passes` gives them; empty: not at all.
+
+    Messages come with the same few sets of names again and again, so what to do with a set is worked out
+    once, as a template and a getter of the values that fill it.
+    """
+
+    def __init__(self, passes: Callable[[bytes], bytes]) -> None:
+        self._passes = passes
+        self._known: dict[tuple[bytes, ...], tuple[bytes, Values]] = {}
+
+    def lines(self, headers: dict[bytes, bytes]) -> bytes:
+        """The lines that pass."""
+        names = tuple(headers)
+        known = self._known.get(names)
+        if known is None:
+            known = self._learn(names)
+        template, values = known
+        lines: bytes = template % values(headers)
+        return lines
+
+    def _learn(self, names: tuple[bytes, ...]) -> tuple[bytes, Values]:
+        passing = [(name, passed) for name in names if (passed := self._passes(name))]
+        template = b"".join([b"%b: %%b\r\n" % passed.replace(b"%", b"%%") for _, passed in passing])
+        values: Values = itemgetter(*[name for name, _ in passing]) if passing else _no_values
+        if len(self._known) < REMEMBERED and sum(map(len, names)) <= LONGEST:
+            self._known[names] = template, values
+        return template, values
 
 
-def _learn(name: bytes) -> bytes:
-    """Under which name a header passes; empty: it does not. Remembered for a bounded number of names."""
+def _no_values(_: dict[bytes, bytes]) -> tuple[()]:
+    return ()
+
+
+def _passed(name: bytes) -> bytes:
     if name == b"x-request-id":
-        passed = b"x-upstream-request-id"
-    elif name == b"content-type" or name.startswith(_PASSED):
-        passed = name
-    else:
-        passed = b""
-    if len(_known) < 1000:
-        _known[name] = passed
-    return passed
+        return b"x-upstream-request-id"
+    return name if name == b"content-type" or name.startswith(_PASSED) else b""
 
 
-def forwarded_headers(headers: dict[bytes, bytes], *, simulated: bool) -> Headers:
+def _passed_with_error(name: bytes) -> bytes:
+    return b"" if name in (b"content-type", b"retry-after") else _passed(name)
+
+
+def _forwarded(name: bytes) -> bytes:
+    return name if name in FORWARDED else b""
+
+
+def _forwarded_to_simulated(name: bytes) -> bytes:
+    return name if name in FORWARDED or name.startswith(b"x-simulated-") else b""
+
+
+passed_headers = Filter(_passed).lines
+"""The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
+passed_errors = Filter(_passed_with_error).lines
+"""What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
+_to_upstream = Filter(_forwarded).lines
+_to_simulated = Filter(_forwarded_to_simulated).lines
+
+
+def forwarded_headers(headers: dict[bytes, bytes], *, simulated: bool) -> bytes:
     """The client's headers that go with an upstream call."""
-    forwarded = [(name, headers[name]) for name in FORWARDED if name in headers]
-    if b"content-type" not in headers:
-        forwarded.append((b"content-type", b"application/json"))
-    if simulated:
-        forwarded += [item for item in headers.items() if item[0].startswith(b"x-simulated-")]
-    return forwarded
+    lines = _to_simulated(headers) if simulated else _to_upstream(headers)
+    return lines if b"content-type" in headers else b"content-type: application/json\r\n" + lines

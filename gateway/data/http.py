@@ -11,7 +11,6 @@ and the connection closes (RFC 9112). Time-outs are looked at by one sweep a wor
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
 from time import monotonic
@@ -19,7 +18,7 @@ from typing import Any, Protocol, cast
 
 import httptools
 
-from gateway.data.guards import AHEAD, HIGH_WATER, KEEP_ALIVE, LINGER, NEVER, SINGLE, WRITE_STALL, refusal
+from gateway.data.guards import AHEAD, HIGH_WATER, KEEP_ALIVE, LINGER, NEVER, WRITE_STALL, lower_case, refusal
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
 from gateway.outbox import Outbox
@@ -53,25 +52,23 @@ class HttpProtocol(asyncio.Protocol):
         self._runs = runs
         self._limits = service.table.limits
         self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
         self._unwritten: list[bytes] = []
         self._held = 0  # bytes of them
         self._closed = False  # for writing
+        self._raw: dict[bytes, bytes] = {}
+        self.on_header = self._raw.__setitem__  # no call of ours a header: clients send twenty
         self._parser = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
         self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._repeated = 0
-        self._head_size = 0
-        self._tail = b""
-        self._framing = 0
         self._in_head = True
-        self._request: Request | None = None  # the one whose body is arriving
-        self._active: Request | None = None  # the one being answered
+        self._head = b""  # as far as it has come
+        self._left = 0  # bytes of a body whose length is known
+        self._by_hand = False  # the parser leaves this body to us
+        self._framing = 0  # bytes since the body's last one
+        self._active: Request | None = None
         self._run: Run | None = None
-        self._waiting: deque[Request] = deque()  # parsed together with an earlier one
-        self._ahead = b""  # not parsed yet
+        self._ahead = b""  # what came behind the active request
         self._refused = 0  # the status, once something was not HTTP
-        self._plain = 0  # bytes of a body that the parser leaves to us, see on_headers_complete
         self.local = False
         self.congested = False
         self.deadline = NEVER
@@ -91,30 +88,16 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
-        active = self._active
         if self._refused:
             return
+        active = self._active
         if active is not None and active.whole:
-            # Pipelined: taken up when its turn comes, so that a client cannot fill the memory in advance.
+            # Taken up when its turn comes: a client cannot fill the memory in advance.
             self._ahead += data
             if len(self._ahead) > AHEAD:
                 self.abort()
             return
-        limits = self._limits = self._service.table.limits
-        if self._in_head:
-            if self._head_too_large(data, limits.headers):
-                self._refuse(431)
-                return
-        elif self._framing_too_large(data, limits.headers):
-            self._refuse(431)
-            return
-        self._feed(data)
-        if self._in_head and self._head_size:
-            if self._active is None and self.deadline > (late := monotonic() + limits.header_time):
-                self.deadline = late
-        elif self._active is not None and not self._active.whole:
-            self.deadline = monotonic() + limits.body_idle
-        self._deliver()
+        self._parse(data)
 
     def eof_received(self) -> None:
         return None  # a client that stops sending is taken to have left: the transport closes
@@ -122,7 +105,6 @@ class HttpProtocol(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._connections.discard(self)
         self._transport = None
-        self._waiting.clear()
         self._ahead = b""
         if self._active is not None:
             self._active.gone = True
@@ -146,60 +128,44 @@ class HttpProtocol(asyncio.Protocol):
     def on_url(self, target: bytes) -> None:
         self._target += target
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            return  # a trailer: nobody here needs one, and it must not pass for a header (RFC 9110, 6.5.1)
-        name = name.lower()
-        headers = self._headers
-        if name in headers:
-            if name in SINGLE:
-                self._refused = 400
-            self._repeated += 1
-            value = headers[name] + b", " + value
-        headers[name] = value
-
     def on_headers_complete(self) -> None:
+        if self._active is not None:  # behind a chunked body, in the same read
+            self._active.keep_alive = False
+            return
         self._in_head = False
-        self._head_size = self._framing = 0
-        parser, headers = self._parser, self._headers
+        parser = self._parser
         version = parser.get_http_version()
         modern = version != "1.0"
-        self._refused = self._refused or refusal(headers, len(headers) + self._repeated, version)
-        if self._refused:
+        headers = lower_case(self._raw, self._head)
+        self._raw.clear()
+        self._refused = refusal(headers, self._head.count(b"\n") - 2, version)
+        if self._refused or headers is None:
             return
-        length = int(headers[b"content-length"]) if b"content-length" in headers else 0
+        self._left = int(headers[b"content-length"]) if b"content-length" in headers else 0
+        # We speak HTTP/1.1 only, but some clients offer an upgrade (Java's: h2c) with every request. The
+        # parser stops behind such a head, so its body is counted off by hand.
+        self._by_hand = parser.should_upgrade()
         path, _, query = self._target.partition(b"?")
-        request = Request(
+        request = self._active = Request(
             self, parser.get_method(), path, query, headers,
             modern and parser.should_keep_alive() and not self._service.leaving, modern,
-            length > self._limits.body,
+            self._left > self._limits.body,
         )  # fmt: skip
         if b"expect" in headers:
             request.expects = headers[b"expect"].lower() == b"100-continue"
-        if parser.should_upgrade():
-            # We speak HTTP/1.1 only, but some clients offer an upgrade (Java's: h2c) with every request. The
-            # parser stops behind such a head, so its body is counted off by hand.
-            self._plain = length
-        self._request = request
-        if self._active is None:
-            self._active = request
-        else:
-            self._waiting.append(request)
 
     def on_body(self, body: bytes) -> None:
         self._framing = 0
-        if self._request is not None:
-            self._request.take(body, self._limits.body)
+        if self._active is not None and not self._active.whole:
+            self._active.take(body, self._limits.body)
 
     def on_message_complete(self) -> None:
-        if self._plain:
+        if self._by_hand and self._left:
             return
-        self._target = b""
-        self._headers = {}
-        self._repeated = 0
         self._in_head = True
-        if self._request is not None:
-            self._request.finish()
+        self._head = self._target = b""
+        if self._active is not None and not self._active.whole:
+            self._active.finish()
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────
 
@@ -246,54 +212,81 @@ class HttpProtocol(asyncio.Protocol):
         active = self._active
         if self._closed or self.congested:
             self.abort()
-        elif (active is None and self._head_size) or (active is not None and not active.whole):
+        elif self._head or (active is not None and not active.whole):
             self._refuse(408)
         else:
             self._close()
 
     # ── within ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _feed(self, data: bytes) -> None:
-        """Parses, then begins the first request whose head has come."""
+    def _parse(self, data: bytes) -> None:
+        """Takes in what belongs to one request and lets its journey go on; the rest waits for its answer."""
+        limits = self._limits = self._service.table.limits
         while data and not self._refused:
-            try:
-                if self._plain:
-                    data = self._take_plain(data)
-                else:
-                    self._parser.feed_data(data)
-                    break
-            except httptools.HttpParserUpgrade as upgrade:
-                self._parser = httptools.HttpRequestParser(self)
-                data = data[upgrade.args[0] :]
-            except httptools.HttpParserError:
-                self._refused = self._refused or 400
-        active = self._active
-        if self._refused and (active is None or not active.whole):
-            self._refuse(self._refused)  # else once everything before it has been answered
-        elif self._run is None and active is not None:
-            self._begin(active)
-
-    def _take_plain(self, data: bytes) -> bytes:
-        """Takes what belongs to a body that is counted off by hand; returns what follows it."""
-        part, rest = data[: self._plain], data[self._plain :]
-        self._plain -= len(part)
-        self.on_body(part)
-        if not self._plain:
-            self.on_message_complete()
-        return rest
-
-    def _deliver(self) -> None:
-        """Lets the journey go on that waits for the body which has just been parsed."""
-        request = self._request
-        if request is not None and (request.whole or request.too_large):
-            if request.whole:
-                self._request = None
-            if request is self._active:
+            data = self._take_head(data) if self._in_head else self._take_body(data)
+            if self._active is not None and self._active.whole:
+                break
+        request = self._active
+        if self._refused:
+            self._refuse(self._refused)
+        elif request is None:
+            self.deadline = min(self.deadline, monotonic() + limits.header_time)
+        else:
+            self._ahead = data
+            if not request.whole:
+                self.deadline = monotonic() + limits.body_idle
+            if self._run is None:
+                self._begin(request)
+            elif request.whole or request.too_large:
                 request.open()
 
+    def _take_head(self, data: bytes) -> bytes:
+        """Parses as far as the head goes; returns what follows it."""
+        if not self._head:
+            data = data.lstrip(b"\r\n")  # empty lines before a request (RFC 9112, 2.2)
+        tail = self._head[-3:]
+        end = (tail + data).find(b"\r\n\r\n") if tail else data.find(b"\r\n\r\n")
+        end = len(data) if end < 0 else end + 4 - len(tail)
+        head, rest = data[:end], data[end:]
+        self._head += head
+        if len(self._head) > self._limits.headers:
+            self._refused = 431
+        else:
+            self._feed(head)
+        return rest
+
+    def _take_body(self, data: bytes) -> bytes:
+        """Parses as far as the body goes; returns what follows it."""
+        if not self._left:
+            self._framing += len(data)
+            if self._framing - len(data) > self._limits.headers:
+                self._refused = 431  # chunk sizes and trailers have to end, too
+            else:
+                self._feed(data)
+            return b""
+        part, rest = data[: self._left], data[self._left :]
+        self._left -= len(part)
+        if not self._by_hand:
+            self._feed(part)
+            return rest
+        self.on_body(part)
+        self.on_message_complete()
+        return rest
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._parser = httptools.HttpRequestParser(self)
+        except httptools.HttpParserError:
+            if self._active is not None and self._active.whole:
+                self._active.keep_alive = False  # what follows a chunked body in the same read is no HTTP
+            else:
+                self._refused = self._refused or 400
+
     def _begin(self, request: Request) -> None:
-        self.deadline = NEVER if request.whole else monotonic() + self._limits.body_idle
-        self._active = request
+        if request.whole:
+            self.deadline = NEVER
         self._run = run = Run(self._service.handle(request), self._ended)
         self._runs.add(run)
         run.resume()
@@ -303,7 +296,7 @@ class HttpProtocol(asyncio.Protocol):
         run, request = self._run, self._active
         assert run is not None and request is not None
         self._runs.discard(run)
-        self._run = self._active = None
+        self._run = None
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self._service.crashed(request, error)
         if self._transport is None or self._closed:
@@ -312,45 +305,20 @@ class HttpProtocol(asyncio.Protocol):
             self._linger()
         elif not (request.keep_alive and request.started) or self._service.draining:
             self._close()
-        elif self._waiting or self._ahead or self._refused:
-            self._active = request  # until its successor: what comes meanwhile is pipelined too
-            self._loop.call_soon(self._follow)
+        elif self._ahead:
+            self._loop.call_soon(self._follow)  # the request stays active: what comes now is pipelined, too
         else:
+            self._active = None
             self.deadline = monotonic() + KEEP_ALIVE
 
     def _follow(self) -> None:
-        """Takes up what the client sent ahead: whole requests, then a partial one, then unparsed bytes."""
+        """Takes up what the client sent ahead."""
         if self._transport is None or self._closed:
             return
-        following = self._active = self._waiting.popleft() if self._waiting else None
-        if following is not None and following.whole:
-            self._begin(following)
-            return
-        if self._refused:
-            self._refuse(self._refused)
-            return
+        self._active = None
         ahead, self._ahead = self._ahead, b""
-        if following is not None:
-            self._begin(following)
-        else:
-            self.deadline = monotonic() + KEEP_ALIVE
-        if ahead:
-            self.data_received(ahead)
-
-    def _head_too_large(self, data: bytes, limit: int) -> bool:
-        """Counts a part of a head; whether the head itself, not what follows it, passes the limit."""
-        before = self._head_size
-        self._head_size = before + len(data)
-        if self._head_size <= limit:
-            self._tail = data[-3:]
-            return False
-        end = (self._tail + data).find(b"\r\n\r\n")
-        return end < 0 or before + end - len(self._tail) > limit
-
-    def _framing_too_large(self, data: bytes, limit: int) -> bool:
-        """Counts what came since the body's last byte: chunk sizes and trailers have to end, too."""
-        before, self._framing = self._framing, self._framing + len(data)
-        return before > limit
+        self.deadline = monotonic() + KEEP_ALIVE
+        self._parse(ahead)
 
     def _refuse(self, status: int) -> None:
         """Answers with the status alone, after which nothing of this connection can be trusted."""

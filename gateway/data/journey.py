@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
 from math import ceil
-from time import monotonic, time
+from time import monotonic, time_ns
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -63,7 +62,7 @@ class Service:
         self.leaving = False
         self.draining = False
         self.date = b""
-        self._nonces: Iterator[bytes] = iter(())
+        self._nonces: list[bytes] = []
 
     async def handle(self, request: Request) -> None:
         """Answers one request and records it."""
@@ -107,7 +106,8 @@ class Service:
             decision = account.decision = decide(snapshot, facts)
         except RoutingError as error:
             raise translate(error) from None
-        account.request_id = table.sealer.seal(account.nonce, identity_of(decision, key, int(time() * 1000)))
+        identity = identity_of(decision, key, time_ns() // 1_000_000)
+        account.request_id = table.sealer.seal(account.nonce, identity)
 
         route = decision.route
         attempts = Attempts(
@@ -174,12 +174,10 @@ class Service:
 
     def nonce(self) -> bytes:
         """Twelve random bytes, taken from the system a page at a time."""
-        nonce = next(self._nonces, None)
-        if nonce is None:
+        if not self._nonces:
             page = os.urandom(4080)
-            self._nonces = iter([page[at : at + 12] for at in range(0, len(page), 12)])
-            nonce = next(self._nonces)
-        return nonce
+            self._nonces = [page[at : at + 12] for at in range(0, len(page), 12)]
+        return self._nonces.pop()
 
 
 def _asks_usage(body: dict[str, Any]) -> bool:

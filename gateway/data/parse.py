@@ -67,8 +67,9 @@ def check_chat(body: dict[str, Any]) -> None:
     stream = body.get("stream")
     if stream is not None and type(stream) is not bool:
         raise InvalidRequest("'stream' must be a boolean.", param="stream")
-    for name in _CHECKED.intersection(body):
-        _check_field(name, body[name], stream)
+    for name, value in body.items():
+        if name in _CHECKED and value is not None:
+            _check_field(name, value, stream)
 
 
 _INTEGERS = {"n": (1, 128), "max_tokens": (1, 2**31), "max_completion_tokens": (1, 2**31)}
@@ -76,8 +77,6 @@ _CHECKED = frozenset((*_INTEGERS, "stream_options", "metadata"))
 
 
 def _check_field(name: str, value: Any, stream: Any) -> None:
-    if value is None:
-        return
     if name in _INTEGERS:
         low, high = _INTEGERS[name]
         if type(value) is bool or not isinstance(value, int | float) or not low <= value <= high or value % 1:

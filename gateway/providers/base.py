@@ -25,12 +25,12 @@ class Call(msgspec.Struct, gc=False):
     """One request to an upstream.
 
     `path` is relative to the upstream's base URL (`/chat/completions`); `headers` are the client's
-    forwarded ones, without credentials, which the provider adds. `deadline` is on the monotonic clock, in
-    seconds.
+    forwarded ones, as lines with lower-case names, without credentials, which the provider adds. `deadline`
+    is on the monotonic clock, in seconds.
     """
 
     path: str
-    headers: Headers
+    headers: bytes
     body: bytes
     stream: bool
     timeouts: Timeouts
@@ -45,7 +45,7 @@ class Answer(Protocol):
 
     status: int
     headers: dict[bytes, bytes]
-    """Names in lower case; the values of a repeated one joined with a comma."""
+    """Names in lower case; of a repeated one, the last value."""
 
     async def read(self) -> bytes:
         """The next bytes of the body; empty once it has ended completely.

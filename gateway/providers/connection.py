@@ -24,6 +24,8 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of a response that is not a stream."""
 HIGH_WATER = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
+IDLE_LIMIT = 60.0
+"""Seconds that an idle connection is kept, unless the upstream asks for less."""
 PATIENCE = 1.0
 """Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
 BRIEFLY = 0.0003
@@ -128,6 +130,8 @@ class Connection(asyncio.Protocol):
         self._on_free = on_free
         self._on_lost = on_lost
         self._request = b""
+        self._raw: dict[bytes, bytes] = {}
+        self.on_header = self._raw.__setitem__  # no call of ours a header
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._poll = select.poll()
@@ -143,8 +147,8 @@ class Connection(asyncio.Protocol):
         """When, on the monotonic clock, the current exchange (or idleness) has lasted too long."""
         self.free_since = 0.0
         """When it became idle, on the monotonic clock."""
-        self.idle_limit = NEVER
-        """Seconds that the upstream said it keeps an idle connection."""
+        self.idle_limit = IDLE_LIMIT
+        """Seconds that the connection may be idle."""
 
     # ── use ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,25 +244,20 @@ class Connection(asyncio.Protocol):
         if self._whole is not None:
             self._keep = False  # bytes after the answer: nobody asked for another one
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._exchange is None:
-            return
-        headers = self._exchange.headers
-        name = name.lower()
-        headers[name] = headers[name] + b", " + value if name in headers else value
-
     def on_headers_complete(self) -> None:
         exchange = self._exchange
         if exchange is None:
             return
+        raw = self._raw
+        headers = exchange.headers = {name.lower(): value for name, value in raw.items()}
+        raw.clear()
         status = self._parser.get_status_code()
         if status < 200:
             self._informational = True
-            exchange.headers.clear()
             return
-        headers = exchange.headers
         if b"keep-alive" in headers:
-            self.idle_limit = _keep_alive_timeout(headers[b"keep-alive"])
+            said = _keep_alive_timeout(headers[b"keep-alive"])
+            self.idle_limit = min(IDLE_LIMIT, max(said - 1.0, 0.0))  # before the upstream loses patience
         self._framed = b"content-length" in headers or b"transfer-encoding" in headers
         exchange.status = status
         exchange.head = True
@@ -279,6 +278,7 @@ class Connection(asyncio.Protocol):
     def _finish(self, exchange: Exchange) -> None:
         self._exchange = None
         self._head_size = 0
+        self._raw.clear()  # trailers
         self.deadline = NEVER
         exchange.finish()
         if self._paused and self._transport is not None:

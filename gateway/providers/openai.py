@@ -51,8 +51,7 @@ class OpenAIProvider:
         if head is None:
             head = f"POST {self._prefix}{call.path}{self._query} HTTP/1.1\r\n".encode() + self._fixed
             self._heads[call.path] = head
-        forwarded = b"".join([b"%b: %b\r\n" % header for header in call.headers])
-        return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, forwarded, len(call.body), call.body)
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, call.headers, len(call.body), call.body)
 
 
 def _fixed_headers(host: str, upstream: Upstream) -> bytes:

@@ -17,8 +17,6 @@ from routing.fallback import Result
 
 TICK = 0.05
 """Seconds between looks at the deadlines."""
-IDLE_LIMIT = 60.0
-"""Seconds that an idle connection is kept, unless the upstream asks for less."""
 MAX_IDLE = 512
 
 
@@ -88,7 +86,7 @@ class Pool:
             connection.abort()
             return
         connection.free_since = now = monotonic()
-        connection.deadline = now + min(IDLE_LIMIT, max(connection.idle_limit - 1.0, 0.0))
+        connection.deadline = now + connection.idle_limit
         self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from random import Random
 
-from gateway.providers.base import Call, UpstreamFailure
+from gateway.providers.base import Call, Headers, UpstreamFailure
 from gateway.providers.simulation import Behaviour
 from gateway.providers.simulation_script import Chunk, End, Script, write
 from routing.fallback import Result
@@ -107,7 +107,7 @@ class SimulatedProvider:
         """Answers as the upstream's behaviour and the call's `x-simulated-*` headers say."""
         # Each answer draws from its own generator: how long one stream lasts must not change another's text.
         rng = Random(self._rng.getrandbits(64))
-        script = write(call.path, call.headers, call.body, self._behaviour, rng, time.time())
+        script = write(call.path, _pairs(call.headers), call.body, self._behaviour, rng, time.time())
         now = time.monotonic()
         first = min(call.deadline, now + call.timeouts.first_token) if call.stream else call.deadline
         await _wait(now + script.wait, first)
@@ -122,6 +122,12 @@ class SimulatedProvider:
 
     def close(self) -> None:
         """There are no connections to close."""
+
+
+def _pairs(lines: bytes) -> Headers:
+    """Header lines as names and values."""
+    parted = (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])
+    return [(name, value) for name, _, value in parted]
 
 
 async def _wait(due: float, limit: float) -> None:

@@ -68,10 +68,8 @@ def call(
     body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    headers = [
-        (f"x-simulated-{name.replace('_', '-')}".encode(), value.encode()) for name, value in faults.items()
-    ]
-    headers.append((b"content-type", b"application/json"))
+    lines = [f"x-simulated-{name.replace('_', '-')}: {value}\r\n" for name, value in faults.items()]
+    headers = "".join([*lines, "content-type: application/json\r\n"]).encode()
     return Call(path, headers, json.dumps(body).encode(), stream, timeouts, time.monotonic() + timeouts.total)
 
 
