@@ -174,10 +174,10 @@ class HttpProtocol(asyncio.Protocol):
         if self._closed:
             return
         unwritten = self._unwritten
-        if not unwritten:
-            self._service.outbox.add(self)
         unwritten.append(data)
         self._held += len(data)
+        if len(unwritten) == 1:
+            self._service.outbox.add(self)
         if self._held >= HIGH_WATER:
             self.flush()  # a slow reader must be noticed within the turn, too
 

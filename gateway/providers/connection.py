@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
 from time import monotonic
 from typing import cast
 
@@ -62,15 +63,19 @@ class Exchange(Gate, eq=False):
             raise self._failure
         return False
 
-    async def read(self) -> bytes:
-        """The bytes that have come since the last call, waiting for some; empty at the end."""
+    @types.coroutine
+    def read(self) -> Generator[Exchange, None, bytes]:
+        """The bytes that have come since the last call, waiting for some; empty at the end.
+
+        A generator, because a stream waits here for every chunk and two frames would be one too many.
+        """
         parts = self._parts
         while not parts:
             if self.complete:
                 return b""
             if self._failure is not None:
                 raise self._failure
-            await self
+            yield self
         block = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.size = 0
