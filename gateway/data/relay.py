@@ -48,11 +48,9 @@ async def relay_stream(
     """
     answer, splitter = attempt.answer, attempt.splitter
     assert answer is not None and splitter is not None
-    request.start(200, head)
-    account.first_token = monotonic() - request.stamp
     relay = _Relay(request, account, attempt, asked)
     try:
-        await relay.run(attempt.body, splitter)
+        await relay.run(attempt.body, splitter, head)
     except (UpstreamFailure, EventTooLarge, Interrupted) as failure:
         attempt.result = failure.result if isinstance(failure, UpstreamFailure) else Result.BROKEN
         if attempt.result is Result.AMBIGUOUS:
@@ -77,21 +75,16 @@ class _Relay:
         self._done = False
         self._failed = False
 
-    async def run(self, block: bytes, splitter: Splitter) -> None:
+    async def run(self, block: bytes, splitter: Splitter, head: bytes) -> None:
         request, answer = self._request, self._attempt.answer
         assert answer is not None
-        while True:
-            if block:
-                if _matters(block):
-                    block = self._look(block)
-                if block:
-                    request.write(block)
-                    if request.congested:
-                        await request.writable()
-                if self._done:
-                    return
-                if self._failed:
-                    raise Interrupted
+        request.start(200, head, self._sift(block))
+        self._account.first_token = monotonic() - request.stamp
+        while not self._done:
+            if self._failed:
+                raise Interrupted
+            if request.congested:
+                await request.writable()
             data = await answer.read()
             if data:
                 block = splitter.feed(data)
@@ -99,6 +92,13 @@ class _Relay:
                 block = splitter.rest + b"\n"  # the blank line behind it is all that is missing
             else:
                 raise Interrupted  # a clean end without [DONE] is not an end
+            block = self._sift(block)
+            if block:
+                request.write(block)
+
+    def _sift(self, block: bytes) -> bytes:
+        """What the client gets of a block: nearly always all of it."""
+        return self._look(block) if _matters(block) else block
 
     def _look(self, block: bytes) -> bytes:
         """Goes through a block's events from the first that matters; returns what the client gets of it."""

@@ -99,22 +99,21 @@ class Request(Gate, eq=False):
             % (status_line(status), headers, len(body), b"" if self.method == b"HEAD" else body)
         )
 
-    def start(self, status: int, headers: bytes) -> None:
-        """Writes the head of an answer whose length is not known."""
+    def start(self, status: int, headers: bytes, block: bytes = b"") -> None:
+        """Writes the head of an answer whose length is not known, and its first part."""
         self.started = True
         if not self.keep_alive:
             headers += b"connection: close\r\n"
-        self._protocol.write(
-            b"%b%btransfer-encoding: chunked\r\n\r\n" % (status_line(status), headers)
-            if self.chunked
-            else b"%b%b\r\n" % (status_line(status), headers)
-        )
+        if self.chunked:
+            headers += b"transfer-encoding: chunked\r\n"
+        self._protocol.write(b"%b%b\r\n%b" % (status_line(status), headers, self._framed(block)))
 
     def write(self, block: bytes) -> None:
-        """Writes a part of a started answer."""
-        if self.chunked:
-            block = b"%x\r\n%b\r\n" % (len(block), block)
-        self._protocol.write(block)
+        """Writes another part of a started answer."""
+        self._protocol.write(self._framed(block))
+
+    def _framed(self, block: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(block), block) if self.chunked and block else block
 
     @property
     def congested(self) -> bool:
