@@ -16,7 +16,7 @@ def shape(body: Mapping[str, Any], variant: Variant, *, stream_usage: bool) -> d
     sent under its new name, the new name wins. `metadata` stays behind unless the answer is to be stored,
     because OpenAI refuses it otherwise. `stream_usage` asks for the usage chunk of a stream.
     """
-    shaped = dict(body)
+    shaped = {**body}
     for name in variant.drop:
         shaped.pop(name, None)
     if variant.rename:

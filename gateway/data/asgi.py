@@ -51,7 +51,7 @@ class _Exchange:
         if self._received or not self._request.whole:
             return {"type": "http.disconnect"}
         self._received = True
-        return {"type": "http.request", "body": await self._request.body(), "more_body": False}
+        return {"type": "http.request", "body": self._request.body(), "more_body": False}
 
     async def send(self, message: Message) -> None:
         """Writes a whole answer at once, a longer one as it comes."""

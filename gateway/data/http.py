@@ -137,7 +137,6 @@ class HttpProtocol(asyncio.Protocol):
         version = parser.get_http_version()
         modern = version != "1.0"
         headers = lower_case(self._raw, self._head)
-        self._raw.clear()
         self._refused = refusal(headers, self._head.count(b"\n") - 2, version)
         if self._refused or headers is None:
             return
@@ -164,6 +163,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._in_head = True
         self._head = self._target = b""
+        self._raw.clear()  # trailers: nobody here needs one, and none must pass for the next head's
         if self._active is not None and not self._active.whole:
             self._active.finish()
 

@@ -96,7 +96,9 @@ class Service:
         if self.budget.active > snapshot.limits.concurrency:
             account.status = "shed"
             raise Overloaded
-        body = parse_json(await request.body(), headers)
+        if not request.whole:
+            await request.arrive()
+        body = parse_json(request.body(), headers)
         account.started = request.stamp
         check_chat(body)
         if b"x-headgate-items" in headers:
@@ -150,8 +152,9 @@ class Service:
         raise UpstreamError(passed=passed_errors(attempt.headers))
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
+        assert attempt.answer is not None
         own = response_headers(table, account, self.date, priced=attempt.splitter is None)
-        return own + passed_headers(attempt.headers)
+        return own + passed_headers(attempt.answer.headers)
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
         if not account.request_id:

@@ -59,8 +59,8 @@ class Request(Gate, eq=False):
 
     # ── the request ──────────────────────────────────────────────────────────────────────────────────
 
-    async def body(self) -> bytes:
-        """The whole body. Raises BodyTooLarge as soon as it is known to pass the limit."""
+    async def arrive(self) -> None:
+        """Waits until the body is whole. Raises BodyTooLarge as soon as it is known to pass the limit."""
         while not self.whole:
             if self.too_large:
                 raise BodyTooLarge
@@ -68,6 +68,9 @@ class Request(Gate, eq=False):
                 self.expects = False
                 self._protocol.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             await self
+
+    def body(self) -> bytes:
+        """The body, once it is whole. Raises BodyTooLarge."""
         if self.too_large:
             raise BodyTooLarge
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)

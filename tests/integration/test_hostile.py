@@ -137,6 +137,15 @@ def test_trailers_are_no_headers(gateway):
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 401")
 
 
+def test_trailers_do_not_hide_a_second_host(gateway):
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(gateway) as client:
+        client.sendall(head + b"2\r\n{}\r\n0\r\nX-Extra: 1\r\n\r\n")
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 401")
+        client.sendall(post(gateway, GOOD, b"Host: x"))
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 400")
+
+
 def test_endless_trailers_are_refused(gateway):
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     key = gateway.headers("app")["authorization"].encode()
