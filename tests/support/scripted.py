@@ -114,6 +114,8 @@ class ScriptedUpstream(Background):
         super().__init__()
         self.script: Script = lambda received: answer()
         self.received: list[Received] = []
+        self.ended = 0
+        """Connections that are over, as far as this side goes."""
 
     @property
     def url(self) -> str:
@@ -138,6 +140,7 @@ class ScriptedUpstream(Background):
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
+            self.ended += 1
 
     async def _play(
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
