@@ -17,12 +17,16 @@ from tests.support.background import Background
 
 @dataclass
 class Received:
-    """One request as it arrived; `closed` is set when the gateway closes the connection during its answer."""
+    """One request as it arrived.
+
+    `closed` is set when the gateway closes the connection during its answer, `over` when it is closed here.
+    """
 
     path: str
     headers: dict[str, str]
     body: bytes
     closed: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def json(self) -> Any:
@@ -114,8 +118,6 @@ class ScriptedUpstream(Background):
         super().__init__()
         self.script: Script = lambda received: answer()
         self.received: list[Received] = []
-        self.ended = 0
-        """Connections that are over, as far as this side goes."""
 
     @property
     def url(self) -> str:
@@ -129,18 +131,21 @@ class ScriptedUpstream(Background):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Requests of one connection, one after the other."""
+        carried: list[Received] = []
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while True:
                     received = await _read(reader)
                     self.received.append(received)
+                    carried.append(received)
                     if not await self._play(received, reader, writer):
                         return
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
-            self.ended += 1
+            for received in carried:
+                received.over.set()
 
     async def _play(
         self, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
