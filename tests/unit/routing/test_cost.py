@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.cost import Usage, cost_usd, usage_of
+from routing.cost import Usage, cost_usd, disjoint, usage_of
 from routing.snapshot import Price
 
 
@@ -79,3 +79,15 @@ def test_cost() -> None:
     price = Price(input=1e-6, cached_input=5e-7, output=2e-6, request=0.0004)
     assert cost_usd(Usage(60, 40, 15, 5), price) == pytest.approx(60e-6 + 20e-6 + 40e-6 + 0.0004)
     assert cost_usd(Usage(0), Price(request=0.5)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("told", "counted"),
+    [
+        ((10, 5, 15, 99, 99), (0, 10, 0, 5)),
+        ((10, 5, 15, -3, -3), (10, 0, 5, 0)),
+        ((10, 5, 15, 4, 2), (6, 4, 3, 2)),
+    ],
+)
+def test_a_part_is_never_more_than_its_whole(told: tuple[int, ...], counted: tuple[int, ...]) -> None:
+    assert disjoint(*told) == counted
