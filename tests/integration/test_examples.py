@@ -18,7 +18,7 @@ VENDORS = ("OPENAI", "GEMINI", "GROQ", "LORA")
 @pytest.mark.parametrize(
     ("name", "question", "metadata", "models"),
     [
-        ("solver", "Print the sum of two integers.", {"rating": "900"}, {"gemini-2.5-flash"}),
+        ("solver", "Print the sum of two integers.", {"rating": "900"}, {"gemini-2.5-flash", "gpt-4.1-mini"}),
         ("solver", "Count the lattice paths.", {"rating": "3200"}, {"gpt-4.1-mini", "tuned-model"}),
         ("reviews", "It came a week late.", {}, {"gpt-4.1-mini", "tuned-model"}),
         ("voice-order", "아이스 아메리카노 한 잔 주세요", {}, {"openai/gpt-oss-20b", "orders"}),
