@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time_ns
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from gateway.channel.records import Exposure
 from routing.cost import Usage
 from routing.decision import Decision
+from routing.request_id import Identity, Sealer, identity_of
 from routing.snapshot import Key, Rollout
 
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
@@ -34,6 +36,14 @@ class Account(msgspec.Struct, gc=False):
     first_token: float = 0.0
     items: int = 1
     status: str = "client_error"
+
+    def identify(self, sealer: Sealer) -> None:
+        """Makes the request id, once: of a routed request with what was decided."""
+        if not self.request_id:
+            identity = Identity()
+            if self.decision is not None and self.key is not None:
+                identity = identity_of(self.decision, self.key, time_ns() // 1_000_000)
+            self.request_id = sealer.seal(self.nonce, identity)
 
     def exposure(self, time: float, duration: float) -> Exposure:
         """The record of a routed request; `time` is the wall clock at its end."""

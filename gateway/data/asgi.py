@@ -16,18 +16,18 @@ Message = MutableMapping[str, Any]
 
 async def serve_asgi(application: ASGIApp, request: Request) -> None:
     """Lets the application answer the request, in a task of its own as ASGI libraries expect."""
-    exchange = _Exchange(request)
+    exchange, head = _Exchange(request), request.head
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "scheme": "http",
-        "method": request.method.decode("ascii"),
-        "path": unquote(request.path.decode("latin-1")),
-        "raw_path": request.path,
-        "query_string": request.query,
+        "method": head.method.decode("ascii"),
+        "path": unquote(head.path.decode("latin-1")),
+        "raw_path": head.path,
+        "query_string": head.query,
         "root_path": "",
-        "headers": list(request.headers.items()),
+        "headers": list(head.headers.items()),
         "client": None,
         "server": None,
         "headgate.request": request,

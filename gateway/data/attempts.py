@@ -127,6 +127,8 @@ class Attempts(msgspec.Struct):
         attempt = Attempt(variant, monotonic())
         try:
             answer = attempt.answer = await self._table.providers[variant.upstream].send(call)
+            account.identify(self._table.sealer)  # while the upstream is at work
+            await answer.arrive()
             if answer.status == 200 and not call.stream:
                 attempt.judge(answer, await answer.read())
             else:

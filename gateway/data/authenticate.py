@@ -22,7 +22,7 @@ def authenticate(snapshot: Snapshot, request: Request, scope: str) -> Key:
         if request.local:
             return LOCAL
         raise InvalidKey("This gateway has no keys configured and serves its own machine only.")
-    scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
+    scheme, _, token = request.head.headers.get(b"authorization", b"").partition(b" ")
     key = snapshot.keys.get(sha256(token).digest())
     if key is None or (scheme != b"Bearer" and scheme.lower() != b"bearer"):
         raise InvalidKey

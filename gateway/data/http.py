@@ -19,6 +19,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from gateway.data.guards import AHEAD, HIGH_WATER, KEEP_ALIVE, LINGER, NEVER, WRITE_STALL, lower_case, refusal
+from gateway.data.head import Head, Known, known_head
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
 from gateway.outbox import Outbox
@@ -62,6 +63,7 @@ class HttpProtocol(asyncio.Protocol):
         self._target = b""
         self._in_head = True
         self._head = b""  # as far as it has come
+        self._known: Known | None = None
         self._left = 0  # bytes of a body whose length is known
         self._by_hand = False  # the parser leaves this body to us
         self._framing = 0  # bytes since the body's last one
@@ -132,7 +134,6 @@ class HttpProtocol(asyncio.Protocol):
         if self._active is not None:  # behind a chunked body, in the same read
             self._active.keep_alive = False
             return
-        self._in_head = False
         parser = self._parser
         version = parser.get_http_version()
         modern = version != "1.0"
@@ -140,18 +141,15 @@ class HttpProtocol(asyncio.Protocol):
         self._refused = refusal(headers, self._head.count(b"\n") - 2, version)
         if self._refused or headers is None:
             return
-        self._left = int(headers[b"content-length"]) if b"content-length" in headers else 0
+        self._left = int(headers.pop(b"content-length", b"0"))
         # We speak HTTP/1.1 only, but some clients offer an upgrade (Java's: h2c) with every request. The
         # parser stops behind such a head, so its body is counted off by hand.
         self._by_hand = parser.should_upgrade()
         path, _, query = self._target.partition(b"?")
-        request = self._active = Request(
-            self, parser.get_method(), path, query, headers,
-            modern and parser.should_keep_alive() and not self._service.leaving, modern,
-            self._left > self._limits.body,
-        )  # fmt: skip
-        if b"expect" in headers:
-            request.expects = headers[b"expect"].lower() == b"100-continue"
+        keep_alive = modern and parser.should_keep_alive()
+        head = Head(parser.get_method(), path, query, headers, modern, keep_alive)
+        self._known = None if self._by_hand else known_head(head, self._head)
+        self._open(head)
 
     def on_body(self, body: bytes) -> None:
         self._framing = 0
@@ -166,6 +164,13 @@ class HttpProtocol(asyncio.Protocol):
         self._raw.clear()  # trailers: nobody here needs one, and none must pass for the next head's
         if self._active is not None and not self._active.whole:
             self._active.finish()
+
+    def _open(self, head: Head) -> None:
+        """A head is complete: here is its request."""
+        self._in_head = False
+        self._active = Request(
+            self, head, head.keep_alive and not self._service.leaving, self._left > self._limits.body
+        )
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────
 
@@ -243,6 +248,9 @@ class HttpProtocol(asyncio.Protocol):
     def _take_head(self, data: bytes) -> bytes:
         """Parses as far as the head goes; returns what follows it."""
         if not self._head:
+            known = self._known
+            if known is not None and 0 < (end := known.end_in(data)) <= self._limits.headers:
+                return self._take_known(known, data, end)
             data = data.lstrip(b"\r\n")  # empty lines before a request (RFC 9112, 2.2)
         tail = self._head[-3:]
         end = (tail + data).find(b"\r\n\r\n") if tail else data.find(b"\r\n\r\n")
@@ -254,6 +262,15 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._feed(head)
         return rest
+
+    def _take_known(self, known: Known, data: bytes, end: int) -> bytes:
+        """Takes the head of this connection's last request again; returns what follows it."""
+        self._left = known.length_in(data, end)
+        self._by_hand = True
+        self._open(known.head)
+        if not self._left:
+            self.on_message_complete()
+        return data[end:]
 
     def _take_body(self, data: bytes) -> bytes:
         """Parses as far as the body goes; returns what follows it."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from math import ceil
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -40,7 +40,6 @@ from routing.decide import decide
 from routing.errors import RoutingError
 from routing.facts import Facts
 from routing.fallback import Result
-from routing.request_id import Identity, identity_of
 
 CHAT = b"/v1/chat/completions"
 MAX_ITEMS = 1_000_000
@@ -66,7 +65,8 @@ class Service:
 
     async def handle(self, request: Request) -> None:
         """Answers one request and records it."""
-        if request.path != CHAT or request.method != b"POST":
+        head = request.head
+        if head.path != CHAT or head.method != b"POST":
             assert self.application is not None
             await serve_asgi(self.application, request)
             return
@@ -91,7 +91,7 @@ class Service:
             self.recorder.finished(account, monotonic())
 
     async def _chat(self, request: Request, table: Table, account: Account) -> None:
-        snapshot, headers = table.snapshot, request.headers
+        snapshot, headers = table.snapshot, request.head.headers
         key = account.key = authenticate(snapshot, request, "chat")
         if self.budget.active > snapshot.limits.concurrency:
             account.status = "shed"
@@ -108,8 +108,6 @@ class Service:
             decision = account.decision = decide(snapshot, facts)
         except RoutingError as error:
             raise translate(error) from None
-        identity = identity_of(decision, key, time_ns() // 1_000_000)
-        account.request_id = table.sealer.seal(account.nonce, identity)
 
         route = decision.route
         attempts = Attempts(
@@ -157,8 +155,7 @@ class Service:
         return own + passed_headers(attempt.answer.headers)
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
-        if not account.request_id:
-            account.request_id = table.sealer.seal(account.nonce, Identity())
+        account.identify(table.sealer)
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from gateway.data.errors import BodyTooLarge
+from gateway.data.head import Head
 from gateway.run import Gate
 
 if TYPE_CHECKING:
@@ -25,20 +26,13 @@ def status_line(status: int) -> bytes:
 class Request(Gate, eq=False):
     """Made by the protocol once the head is complete.
 
-    `headers` maps lower-case names to values, repeated ones joined with a comma. `gone` is true once nobody
-    reads the answer any more.
+    `gone` is true once nobody reads the answer any more.
     """
 
     _protocol: HttpProtocol
-    method: bytes
-    path: bytes
-    query: bytes
-    headers: dict[bytes, bytes]
+    head: Head
     keep_alive: bool
-    chunked: bool
-    """Whether the client understands chunked answers (HTTP/1.1)."""
     too_large: bool
-    expects: bool = False
     whole: bool = False
     started: bool = False
     gone: bool = False
@@ -50,7 +44,7 @@ class Request(Gate, eq=False):
     @property
     def head_only(self) -> bool:
         """Whether the client wants an answer without its body."""
-        return self.method == b"HEAD"
+        return self.head.method == b"HEAD"
 
     @property
     def local(self) -> bool:
@@ -61,13 +55,17 @@ class Request(Gate, eq=False):
 
     async def arrive(self) -> None:
         """Waits until the body is whole. Raises BodyTooLarge as soon as it is known to pass the limit."""
+        if self._expects():
+            self._protocol.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not self.whole:
             if self.too_large:
                 raise BodyTooLarge
-            if self.expects:
-                self.expects = False
-                self._protocol.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             await self
+
+    def _expects(self) -> bool:
+        """Whether the client waits to be told before it sends the body."""
+        expected = self.head.headers.get(b"expect", b"").lower() == b"100-continue"
+        return expected and not self._size and not self.too_large
 
     def body(self) -> bytes:
         """The body, once it is whole. Raises BodyTooLarge."""
@@ -99,7 +97,7 @@ class Request(Gate, eq=False):
             self.keep_alive = False
         self._protocol.write(
             b"%b%bcontent-length: %d\r\n\r\n%b"
-            % (status_line(status), headers, len(body), b"" if self.method == b"HEAD" else body)
+            % (status_line(status), headers, len(body), b"" if self.head.method == b"HEAD" else body)
         )
 
     def start(self, status: int, headers: bytes, block: bytes = b"") -> None:
@@ -107,7 +105,7 @@ class Request(Gate, eq=False):
         self.started = True
         if not self.keep_alive:
             headers += b"connection: close\r\n"
-        if self.chunked:
+        if self.head.modern:
             headers += b"transfer-encoding: chunked\r\n"
         self._protocol.write(b"%b%b\r\n%b" % (status_line(status), headers, self._framed(block)))
 
@@ -116,7 +114,7 @@ class Request(Gate, eq=False):
         self._protocol.write(self._framed(block))
 
     def _framed(self, block: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(block), block) if self.chunked and block else block
+        return b"%x\r\n%b\r\n" % (len(block), block) if self.head.modern and block else block
 
     @property
     def congested(self) -> bool:
@@ -130,7 +128,7 @@ class Request(Gate, eq=False):
 
     def end(self) -> None:
         """Ends a started answer."""
-        if self.chunked:
+        if self.head.modern:
             self._protocol.write(b"0\r\n\r\n")
         else:
             self.keep_alive = False

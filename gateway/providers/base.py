@@ -38,14 +38,18 @@ class Call(msgspec.Struct, gc=False):
 
 
 class Answer(Protocol):
-    """An upstream's answer: its head, then its body.
-
-    For a call that is not a stream `send` returns when the body is whole, and `read` gives it at once.
-    """
+    """An upstream's answer: on its way, then its head, then its body."""
 
     status: int
     headers: dict[bytes, bytes]
-    """Names in lower case; of a repeated one, the last value."""
+    """Names in lower case; of a repeated one, the last value. Both are known once the answer has arrived."""
+
+    async def arrive(self) -> None:
+        """Waits for the head; unless the call is a stream for the whole body too, which one `read` then gives.
+
+        Raises UpstreamFailure when there is no answer to speak of.
+        """
+        ...
 
     async def read(self) -> bytes:
         """The next bytes of the body; empty once it has ended completely.
@@ -71,7 +75,7 @@ class Provider(Protocol):
     """The adapter of one upstream in one worker."""
 
     async def send(self, call: Call) -> Answer:
-        """Makes one attempt. Raises UpstreamFailure when there is no answer to speak of."""
+        """Sends a call, whose answer is then on its way. Raises UpstreamFailure when nothing was sent."""
         ...
 
     def close(self) -> None:

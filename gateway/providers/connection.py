@@ -52,23 +52,20 @@ class Exchange(Gate, eq=False):
     _parts: list[bytes] = []
     _failure: UpstreamFailure | None = None
 
-    def ready(self) -> bool:
-        """Whether the head is there, and for an answer that is not a stream its body too.
+    @types.coroutine
+    def arrive(self) -> Generator[Exchange, None, None]:
+        """Waits for the head, and for an answer that is not a stream for its body too.
 
-        Raises UpstreamFailure when it will never be. Not ready: await the exchange and ask again.
+        Raises UpstreamFailure. A generator, as `read` is: of frames that wait, two would be one too many.
         """
-        if self.complete or (self.head and self.stream):
-            return True
-        if self._failure is not None:
-            raise self._failure
-        return False
+        while not self.complete and not (self.head and self.stream):
+            if self._failure is not None:
+                raise self._failure
+            yield self
 
     @types.coroutine
     def read(self) -> Generator[Exchange, None, bytes]:
-        """The bytes that have come since the last call, waiting for some; empty at the end.
-
-        A generator, because a stream waits here for every chunk and two frames would be one too many.
-        """
+        """The bytes that have come since the last call, waiting for some; empty at the end."""
         parts = self._parts
         while not parts:
             if self.complete:

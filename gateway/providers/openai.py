@@ -33,14 +33,7 @@ class OpenAIProvider:
         if connection is None:
             connection = await self._pool.connect(min(timeouts.connect, max(deadline - monotonic(), 0.0)))
         first = min(deadline, monotonic() + timeouts.first_token) if call.stream else deadline
-        exchange = connection.send(self._request(call), call.stream, first, timeouts.idle, deadline)
-        try:
-            while not exchange.ready():
-                await exchange
-        except BaseException:
-            exchange.close()
-            raise
-        return exchange
+        return connection.send(self._request(call), call.stream, first, timeouts.idle, deadline)
 
     def close(self) -> None:
         """Closes idle connections; busy ones close when their exchange ends."""

@@ -19,18 +19,31 @@ _BLOCK = 65_536
 class SimulatedAnswer:
     """A script being played to the gateway; an `Answer` of the provider contract."""
 
-    def __init__(self, script: Script, call: Call, first: float) -> None:
+    def __init__(self, script: Script, call: Call) -> None:
         self.status = script.status
         self.headers = dict(script.headers)
         self._script = script
         self._chunks = script.chunks
         self._call = call
-        self._first = first
-        self._due = time.monotonic()
+        self._due = now = time.monotonic()
+        self._first = call.deadline
+        if call.stream:
+            self._first = min(call.deadline, now + call.timeouts.first_token)
         self._next: Chunk | None = None
         self._begun = False
         self._committed = False
         self._ended = False
+
+    async def arrive(self) -> None:
+        """Waits as long as the script says; plays all of an answer that is not a stream."""
+        self._due += self._script.wait
+        await _wait(self._due, self._first)
+        if self._script.silent:
+            if self._script.end is End.STALL:
+                await _wait(float("inf"), self._first)
+            raise UpstreamFailure(Result.AMBIGUOUS, "lost")
+        if not self._call.stream:
+            await self._play()
 
     async def read(self) -> bytes:
         """The chunks that are due, waiting for the first of them; empty at the end."""
@@ -51,7 +64,7 @@ class SimulatedAnswer:
         self._begun = self._begun or bool(block)
         return block or await self.read()
 
-    async def whole(self) -> None:
+    async def _play(self) -> None:
         """Plays all of it now, so that one `read` gives the body."""
         parts = []
         while block := await self.read():
@@ -108,17 +121,7 @@ class SimulatedProvider:
         # Each answer draws from its own generator: how long one stream lasts must not change another's text.
         rng = Random(self._rng.getrandbits(64))
         script = write(call.path, _pairs(call.headers), call.body, self._behaviour, rng, time.time())
-        now = time.monotonic()
-        first = min(call.deadline, now + call.timeouts.first_token) if call.stream else call.deadline
-        await _wait(now + script.wait, first)
-        if script.silent:
-            if script.end is End.STALL:
-                await _wait(float("inf"), first)
-            raise UpstreamFailure(Result.AMBIGUOUS, "lost")
-        answer = SimulatedAnswer(script, call, first)
-        if not call.stream:
-            await answer.whole()
-        return answer
+        return SimulatedAnswer(script, call)
 
     def close(self) -> None:
         """There are no connections to close."""

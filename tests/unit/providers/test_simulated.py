@@ -73,6 +73,12 @@ def call(
     return Call(path, headers, json.dumps(body).encode(), stream, timeouts, time.monotonic() + timeouts.total)
 
 
+async def arrived(provider: Provider, call: Call) -> Answer:
+    answer = await provider.send(call)
+    await answer.arrive()
+    return answer
+
+
 async def read_all(answer: Answer) -> bytes:
     body = b""
     while block := await answer.read():
@@ -82,7 +88,7 @@ async def read_all(answer: Answer) -> bytes:
 
 def test_a_whole_answer(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
-        answer = await provider.send(call(answer="hi", usage="input=9,cached=4,output=5,reasoning=2"))
+        answer = await arrived(provider, call(answer="hi", usage="input=9,cached=4,output=5,reasoning=2"))
         assert answer.status == 200
         assert answer.headers[b"content-type"] == b"application/json"
         body = json.loads(await answer.read())
@@ -96,7 +102,7 @@ def test_a_whole_answer(run: Callable[..., None]) -> None:
 
 def test_a_stream(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
-        answer = await provider.send(call(stream=True, answer="a b c", tokens_per_second="200"))
+        answer = await arrived(provider, call(stream=True, answer="a b c", tokens_per_second="200"))
         events = (await read_all(answer)).decode().split("\n\n")
         assert events[-2:] == ["data: [DONE]", ""]
         chunks = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
@@ -110,8 +116,8 @@ def test_a_stream(run: Callable[..., None]) -> None:
 
 def test_statuses_and_headers(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
-        answer = await provider.send(
-            call(status="429", retry_after="2", headers='{"x-ratelimit-limit-requests": "5"}')
+        answer = await arrived(
+            provider, call(status="429", retry_after="2", headers='{"x-ratelimit-limit-requests": "5"}')
         )
         assert answer.status == 429
         assert answer.headers[b"retry-after"] == b"2"
@@ -123,7 +129,7 @@ def test_statuses_and_headers(run: Callable[..., None]) -> None:
 
 def test_an_error_rate(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
-        assert (await provider.send(call())).status == 500
+        assert (await arrived(provider, call())).status == 500
 
     run(case, error_rate=1.0)
 
@@ -135,7 +141,7 @@ def test_a_connection_lost_before_the_head_is_ambiguous(
 ) -> None:
     async def case(provider: Provider) -> None:
         with pytest.raises(UpstreamFailure) as caught:
-            await provider.send(call(stream=stream, **{fault: "head"}))
+            await arrived(provider, call(stream=stream, **{fault: "head"}))
         assert caught.value.result is Result.AMBIGUOUS
 
     run(case)
@@ -147,7 +153,7 @@ def test_a_stream_lost_after_the_head_is_ambiguous_and_after_bytes_broken(
 ) -> None:
     async def case(provider: Provider) -> None:
         for after, result in (("0", Result.AMBIGUOUS), ("2", Result.BROKEN)):
-            answer = await provider.send(call(stream=True, **{fault: after}))
+            answer = await arrived(provider, call(stream=True, **{fault: after}))
             assert answer.status == 200
             with pytest.raises(UpstreamFailure) as caught:
                 await read_all(answer)
@@ -160,7 +166,7 @@ def test_a_stream_lost_after_the_head_is_ambiguous_and_after_bytes_broken(
 def test_a_body_cut_short_is_broken(run: Callable[..., None], framing: str) -> None:
     async def case(provider: Provider) -> None:
         with pytest.raises(UpstreamFailure) as caught:
-            await provider.send(call(end_after="1", framing=framing))
+            await arrived(provider, call(end_after="1", framing=framing))
         assert caught.value.result is Result.BROKEN
 
     run(case)
@@ -168,7 +174,7 @@ def test_a_body_cut_short_is_broken(run: Callable[..., None], framing: str) -> N
 
 def test_a_body_told_by_close_may_end_anywhere(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
-        answer = await provider.send(call(stream=True, end_after="2", framing="close"))
+        answer = await arrived(provider, call(stream=True, end_after="2", framing="close"))
         text = await read_all(answer)
         assert text.count(b"data: ") == 2 and b"[DONE]" not in text
 
@@ -181,15 +187,15 @@ def test_silence_ends_in_a_timeout(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
         for stream in (False, True):
             with pytest.raises(UpstreamFailure) as caught:
-                await provider.send(call(stream=stream, stall_after="head", timeouts=brief))
+                await arrived(provider, call(stream=stream, stall_after="head", timeouts=brief))
             assert caught.value.result is Result.TIMEOUT
         for after in ("0", "2"):
-            answer = await provider.send(call(stream=True, stall_after=after, timeouts=brief))
+            answer = await arrived(provider, call(stream=True, stall_after=after, timeouts=brief))
             with pytest.raises(UpstreamFailure) as caught:
                 await read_all(answer)
             assert caught.value.result is Result.TIMEOUT
         with pytest.raises(UpstreamFailure) as caught:
-            await provider.send(call(latency="30s", timeouts=brief))
+            await arrived(provider, call(latency="30s", timeouts=brief))
         assert caught.value.result is Result.TIMEOUT
 
     run(case)
@@ -198,7 +204,7 @@ def test_silence_ends_in_a_timeout(run: Callable[..., None]) -> None:
 def test_a_slow_first_token_is_not_a_slow_head(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
         start = time.monotonic()
-        answer = await provider.send(call(stream=True, first_token="300ms"))
+        answer = await arrived(provider, call(stream=True, first_token="300ms"))
         assert time.monotonic() - start < 0.3
         assert (await answer.read()).startswith(b"data: ")
         assert time.monotonic() - start >= 0.3
@@ -208,7 +214,7 @@ def test_a_slow_first_token_is_not_a_slow_head(run: Callable[..., None]) -> None
 
 def test_an_answer_can_be_given_up(run: Callable[..., None]) -> None:
     async def case(provider: Provider) -> None:
-        answer = await provider.send(call(stream=True, stall_after="2"))
+        answer = await arrived(provider, call(stream=True, stall_after="2"))
         assert await answer.read()
         answer.close()
 
@@ -218,7 +224,7 @@ def test_an_answer_can_be_given_up(run: Callable[..., None]) -> None:
 def test_a_seed_repeats_the_sequence() -> None:
     async def sequence() -> list[tuple[int, str]]:
         async with in_process(seed=11, error_rate=0.3) as provider:
-            answers = [await provider.send(call()) for _ in range(10)]
+            answers = [await arrived(provider, call()) for _ in range(10)]
             return [(a.status, json.loads(await a.read()).get("id", "")) for a in answers]
 
     first, second = asyncio.run(sequence()), asyncio.run(sequence())
@@ -228,7 +234,9 @@ def test_a_seed_repeats_the_sequence() -> None:
 def test_a_seed_in_the_header_repeats_one_answer() -> None:
     async def twice() -> list[str]:
         async with in_process() as provider:
-            return [json.loads(await (await provider.send(call(seed="5"))).read())["id"] for _ in range(2)]
+            return [
+                json.loads(await (await arrived(provider, call(seed="5"))).read())["id"] for _ in range(2)
+            ]
 
     first, second = asyncio.run(twice())
     assert first == second

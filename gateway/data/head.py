@@ -1,0 +1,57 @@
+"""A request's head, and the memory of a connection's last one.
+
+A client sends the same head again and again on a connection; only the length of its body differs. Bytes that
+have been parsed once need no second parsing: a head that is the same to the byte, but for the digits of its
+content-length, says the same.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What a head says, the length of the body apart.
+
+    `headers` maps lower-case names to values, repeated ones joined with a comma, without `content-length`;
+    `modern` is true for HTTP/1.1, where the client understands chunked answers.
+    """
+
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    modern: bool
+    keep_alive: bool
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A head that has been parsed, and its bytes before and behind the digits of its content-length."""
+
+    head: Head
+    before: bytes
+    behind: bytes
+
+    def end_in(self, data: bytes) -> int:
+        """Where the same head ends in `data`, which begins with it; 0 when this is another one."""
+        start = len(self.before)
+        end = data.find(b"\r", start, start + DIGITS + 1)
+        if end > start and data.startswith(self.before) and data.startswith(self.behind, end):
+            return end + len(self.behind) if data[start:end].isdigit() else 0
+        return 0
+
+    def length_in(self, data: bytes, end: int) -> int:
+        """The content-length of the same head, which ends at `end`."""
+        return int(data[len(self.before) : end - len(self.behind)])
+
+
+def known_head(head: Head, text: bytes) -> Known | None:
+    """What to remember of a head that was read from `text`; None when it has no content-length."""
+    found = _length(text)
+    return None if found is None else Known(head, text[: found.start(1)], text[found.end(1) :])
+
+
+DIGITS = 15
+_length = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % DIGITS, re.IGNORECASE).search
