@@ -45,7 +45,7 @@ class Answer(Protocol):
     """Names in lower case; of a repeated one, the last value. Both are known once the answer has arrived."""
 
     async def arrive(self) -> None:
-        """Waits for the head; unless the call is a stream for the whole body too, which one `read` then gives.
+        """Waits for the head; unless the call is a stream, for the whole body too, which one `read` gives.
 
         Raises UpstreamFailure when there is no answer to speak of.
         """
