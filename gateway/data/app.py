@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.data.authenticate import authenticate
 from gateway.data.errors import GatewayError, MethodNotAllowed, NotFound
 from gateway.data.journey import CHAT, Service
+from gateway.data.request import Request
 from gateway.data.table import Table
 from routing.request_id import Identity
 from routing.snapshot import Key
@@ -34,17 +35,18 @@ def make_application(service: Service) -> Starlette:
             return 200, {"status": "ready", "revision": service.table.snapshot.revision}
         return 503, {"status": "not ready"}
 
+    def caller(request: HttpRequest) -> Key:
+        ours: Request = request.scope["headgate.request"]
+        return authenticate(service.table, ours.head.headers, "chat", local=ours.local)
+
     def models(request: HttpRequest) -> Answer:
-        snapshot = service.table.snapshot
-        key = authenticate(snapshot, request.scope["headgate.request"], "chat")
-        visible = [name for name in snapshot.routes if may_use(key, name)]
+        key = caller(request)
+        visible = [name for name in service.table.snapshot.routes if may_use(key, name)]
         return 200, {"object": "list", "data": [_model(name) for name in visible]}
 
     def model(request: HttpRequest) -> Answer:
-        snapshot = service.table.snapshot
-        key = authenticate(snapshot, request.scope["headgate.request"], "chat")
-        name = request.path_params["name"]
-        route = snapshot.names.get(name)
+        key, name = caller(request), request.path_params["name"]
+        route = service.table.snapshot.names.get(name)
         if route is None or not may_use(key, route.name):
             raise NotFound("There is no such model for this key.", param="model", code="model_not_found")
         return 200, _model(name)

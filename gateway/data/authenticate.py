@@ -5,27 +5,37 @@ from __future__ import annotations
 from hashlib import sha256
 
 from gateway.data.errors import InsufficientScope, InvalidKey
-from gateway.data.request import Request
-from routing.snapshot import Key, Snapshot
+from gateway.data.table import Table
+from routing.snapshot import Key
 
 EVERY_SCOPE = frozenset(("chat", "outcomes", "pin", "direct", "passthrough", "admin:read", "admin"))
 LOCAL = Key(name="local", application="local", application_hash=0, scopes=EVERY_SCOPE)
 """Who calls from this machine when no keys are configured."""
 
 
-def authenticate(snapshot: Snapshot, request: Request, scope: str) -> Key:
-    """The caller's key, found by its digest, so that no comparison depends on how much of it is right.
-
-    Raises InvalidKey, InsufficientScope.
-    """
-    if not snapshot.keys:
-        if request.local:
+def authenticate(table: Table, headers: dict[bytes, bytes], scope: str, *, local: bool) -> Key:
+    """The caller's key; `local`: the call comes from this machine. Raises InvalidKey, InsufficientScope."""
+    if not table.snapshot.keys:
+        if local:
             return LOCAL
         raise InvalidKey("This gateway has no keys configured and serves its own machine only.")
-    scheme, _, token = request.head.headers.get(b"authorization", b"").partition(b" ")
-    key = snapshot.keys.get(sha256(token).digest())
-    if key is None or (scheme != b"Bearer" and scheme.lower() != b"bearer"):
-        raise InvalidKey
+    authorization = headers.get(b"authorization", b"")
+    key = table.callers.get(authorization) or _look_up(table, authorization)
     if scope not in key.scopes:
         raise InsufficientScope(f"This key does not have the scope '{scope}'.")
+    return key
+
+
+def _look_up(table: Table, authorization: bytes) -> Key:
+    """Finds a key by its digest, so that no comparison depends on how much of it is right.
+
+    It is remembered under the header it came with: only ever a right one, by a keyed hash, as long as the
+    table is served.
+    """
+    scheme, _, token = authorization.partition(b" ")
+    key = table.snapshot.keys.get(sha256(token).digest())
+    if key is None or scheme.lower() != b"bearer":
+        raise InvalidKey
+    if scheme == b"Bearer":  # one spelling a key
+        table.callers[authorization] = key
     return key

@@ -1,8 +1,8 @@
-"""A request's head, and the memory of a connection's last one.
+"""A request's head, and a worker's memory of the last ones.
 
-A client sends the same head again and again on a connection; only the length of its body differs. Bytes that
-have been parsed once need no second parsing: a head that is the same to the byte, but for the digits of its
-content-length, says the same.
+A client sends the same head again and again; only the length of its body differs. Bytes that have been parsed
+once need no second parsing: a head that is the same to the byte, but for the digits of its content-length,
+says the same.
 """
 
 from __future__ import annotations
@@ -47,11 +47,33 @@ class Known(msgspec.Struct, frozen=True):
         return int(data[len(self.before) : end - len(self.behind)])
 
 
-def known_head(head: Head, text: bytes) -> Known | None:
-    """What to remember of a head that was read from `text`; None when it has no content-length."""
-    found = _length(text)
-    return None if found is None else Known(head, text[: found.start(1)], text[found.end(1) :])
+class Heads:
+    """The last heads of all clients, the latest first."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: list[Known] = []
+
+    def find(self, data: bytes) -> tuple[Head, int, int] | None:
+        """The head with which `data` begins, where it ends, and the content-length; None: not known."""
+        for place, known in enumerate(self._known):
+            end = known.end_in(data)
+            if end:
+                if place:
+                    self._known.insert(0, self._known.pop(place))
+                return known.head, end, known.length_in(data, end)
+        return None
+
+    def learn(self, head: Head, text: bytes) -> None:
+        """Remembers a head that was read from `text`, unless it has no content-length."""
+        found = _length(text)
+        if found is not None:
+            self._known.insert(0, Known(head, text[: found.start(1)], text[found.end(1) :]))
+            del self._known[REMEMBERED:]
 
 
+REMEMBERED = 16
+"""Heads that a worker remembers."""
 DIGITS = 15
 _length = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % DIGITS, re.IGNORECASE).search

@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from gateway.data.guards import AHEAD, HIGH_WATER, KEEP_ALIVE, LINGER, NEVER, WRITE_STALL, lower_case, refusal
-from gateway.data.head import Head, Known, known_head
+from gateway.data.head import Head, Heads
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
 from gateway.outbox import Outbox
@@ -34,6 +34,7 @@ class Service(Protocol):
     """No connection should be kept for another request."""
     draining: bool
     outbox: Outbox
+    heads: Heads
 
     def handle(self, request: Request) -> Coroutine[Any, Any, None]:
         """The coroutine that answers a request."""
@@ -63,7 +64,8 @@ class HttpProtocol(asyncio.Protocol):
         self._target = b""
         self._in_head = True
         self._head = b""  # as far as it has come
-        self._known: Known | None = None
+        self._heads: Heads | None = service.heads
+        self._taught = False  # the worker's memory has a head of ours
         self._left = 0  # bytes of a body whose length is known
         self._by_hand = False  # the parser leaves this body to us
         self._framing = 0  # bytes since the body's last one
@@ -148,7 +150,8 @@ class HttpProtocol(asyncio.Protocol):
         path, _, query = self._target.partition(b"?")
         keep_alive = modern and parser.should_keep_alive()
         head = Head(parser.get_method(), path, query, headers, modern, keep_alive)
-        self._known = None if self._by_hand else known_head(head, self._head)
+        if self._heads is not None and not self._by_hand:
+            self._learn(self._heads, head)
         self._open(head)
 
     def on_body(self, body: bytes) -> None:
@@ -164,6 +167,14 @@ class HttpProtocol(asyncio.Protocol):
         self._raw.clear()  # trailers: nobody here needs one, and none must pass for the next head's
         if self._active is not None and not self._active.whole:
             self._active.finish()
+
+    def _learn(self, heads: Heads, head: Head) -> None:
+        """Has the head remembered, unless this client's heads are never the same (as traced ones are)."""
+        if self._taught:
+            self._heads = None
+        else:
+            self._taught = True
+            heads.learn(head, self._head)
 
     def _open(self, head: Head) -> None:
         """A head is complete: here is its request."""
@@ -248,9 +259,9 @@ class HttpProtocol(asyncio.Protocol):
     def _take_head(self, data: bytes) -> bytes:
         """Parses as far as the head goes; returns what follows it."""
         if not self._head:
-            known = self._known
-            if known is not None and 0 < (end := known.end_in(data)) <= self._limits.headers:
-                return self._take_known(known, data, end)
+            known = self._heads.find(data) if self._heads is not None else None
+            if known is not None and known[1] <= self._limits.headers:
+                return self._take_known(data, *known)
             data = data.lstrip(b"\r\n")  # empty lines before a request (RFC 9112, 2.2)
         tail = self._head[-3:]
         end = (tail + data).find(b"\r\n\r\n") if tail else data.find(b"\r\n\r\n")
@@ -263,11 +274,11 @@ class HttpProtocol(asyncio.Protocol):
             self._feed(head)
         return rest
 
-    def _take_known(self, known: Known, data: bytes, end: int) -> bytes:
-        """Takes the head of this connection's last request again; returns what follows it."""
-        self._left = known.length_in(data, end)
+    def _take_known(self, data: bytes, head: Head, end: int, length: int) -> bytes:
+        """Takes a head that needs no parsing; returns what follows it."""
+        self._left = length
         self._by_hand = True
-        self._open(known.head)
+        self._open(head)
         if not self._left:
             self.on_message_complete()
         return data[end:]

@@ -28,6 +28,7 @@ from gateway.data.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
+from gateway.data.head import Heads
 from gateway.data.headers import passed_errors, passed_headers, response_headers
 from gateway.data.parse import check_chat, model_of, parse_json
 from gateway.data.record import Recorder
@@ -56,6 +57,7 @@ class Service:
         self.recorder = recorder
         self.budget = RetryBudget()
         self.outbox = Outbox()
+        self.heads = Heads()
         self.application: ASGIApp | None = None
         self.ready = False
         self.leaving = False
@@ -92,7 +94,7 @@ class Service:
 
     async def _chat(self, request: Request, table: Table, account: Account) -> None:
         snapshot, headers = table.snapshot, request.head.headers
-        key = account.key = authenticate(snapshot, request, "chat")
+        key = account.key = authenticate(table, headers, "chat", local=request.local)
         if self.budget.active > snapshot.limits.concurrency:
             account.status = "shed"
             raise Overloaded

@@ -6,7 +6,7 @@ from gateway.providers.base import Provider
 from gateway.providers.registry import make
 from routing.decision import Decision
 from routing.request_id import Sealer
-from routing.snapshot import Snapshot, Variant
+from routing.snapshot import Key, Snapshot, Variant
 
 
 class Table:
@@ -20,6 +20,8 @@ class Table:
         self.limits = snapshot.limits
         self.sealer = Sealer(snapshot.signing_keys, process_salt)
         self.full = snapshot.response_headers == "full"
+        self.callers: dict[bytes, Key] = {}
+        """Keys by the whole authorization header, of callers that have been authenticated."""
         self.providers: dict[str, Provider] = {}
         self._lines: dict[tuple[str, str, str, str, str], bytes] = {}
         for name, upstream in snapshot.upstreams.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import httptools
 from rich.console import Console
@@ -24,7 +24,6 @@ from gateway.data.authenticate import authenticate
 from gateway.data.headers import forwarded_headers, passed_headers, response_headers
 from gateway.data.parse import check_chat, dump_json, parse_json
 from gateway.data.record import Recorder
-from gateway.data.request import Request
 from gateway.data.sse import Splitter
 from gateway.data.table import Table
 from routing.compile import compile_snapshot
@@ -64,7 +63,6 @@ class Heard:
 
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytes = b""
-    local: bool = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.lower()] = value
@@ -87,8 +85,7 @@ def pieces() -> dict[str, Callable[[], object]]:
     table, recorder = Table(snapshot, bytes(6)), Recorder(0)
     raw = request(1, "/v1/chat/completions", name_of(""), KEY, stream=False)
     heard = hear(raw)
-    caller = cast(Request, heard)
-    key = authenticate(snapshot, caller, "chat")
+    key = authenticate(table, heard.headers, "chat", local=True)
     body = parse_json(heard.body, heard.headers)
     facts = Facts("chat", body["model"], key, heard.headers, body, NONCE)
     decision = decide(snapshot, facts)
@@ -113,7 +110,7 @@ def pieces() -> dict[str, Callable[[], object]]:
 
     return {
         "parse HTTP": lambda: hear(raw),
-        "authenticate": lambda: authenticate(snapshot, caller, "chat"),
+        "authenticate": lambda: authenticate(table, heard.headers, "chat", local=True),
         "parse JSON": lambda: parse_json(heard.body, heard.headers),
         "check": lambda: check_chat(body),
         "decide": lambda: decide(snapshot, Facts("chat", body["model"], key, heard.headers, body, NONCE)),
