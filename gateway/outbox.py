@@ -31,16 +31,19 @@ class Writer(Protocol):
 class Outbox:
     """The connections that have something to write in this turn of the event loop."""
 
-    __slots__ = ("_last", "_writers")
+    __slots__ = ("_last", "_loop", "_writers")
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # kept: to ask for it costs a system call
         self._writers: list[Writer] = []
         self._last = 0.0
 
     def add(self, writer: Writer) -> None:
         """Has `writer` flushed, now or once the events that are ready have been handled."""
         if not self._writers:
-            loop = asyncio.get_running_loop()
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
             now = loop.time()  # uvloop's is that of the turn, in milliseconds
             if now != self._last:
                 self._last = now
