@@ -82,6 +82,11 @@ class Recorder:
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = Exposures()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has been counted since the last flush."""
+        return not (self._lines or self._unrouted or self._attempts)
+
     def attempted(self, upstream: str, variant: str, result: str, seconds: float) -> None:
         """Counts one upstream call."""
         labels = (upstream, variant, result)
@@ -132,7 +137,7 @@ class Recorder:
     def flush(self, gauges: dict[str, float]) -> bytes:
         """What has been counted since the last flush, as a message, with the worker's gauges."""
         deltas = Deltas(self._worker, {}, {}, gauges)
-        if self._lines or self._unrouted or self._attempts:
+        if not self.empty:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()
         message = encode(deltas, self._exposures, self.dropped)

@@ -34,7 +34,9 @@ from gateway.log import configure
 from routing.snapshot import Snapshot
 
 SWEEP = 0.25
-"""Seconds between looks at the connections' deadlines."""
+"""Seconds between looks at the connections' deadlines, and at what else changes slowly."""
+SIGN_OF_LIFE = 1.0
+"""Seconds between two messages to the control plane when there is nothing to tell."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -69,6 +71,8 @@ class Worker:
         self._first: asyncio.Future[Table] = asyncio.get_running_loop().create_future()
         self._server: Server | None = None
         self._swept = 0.0
+        self._told = 0.0
+        self._gauges: dict[str, float] = {}
 
     async def run(self, listener: socket.socket) -> None:
         """Serves until told to drain, or until the supervisor is gone."""
@@ -140,23 +144,38 @@ class Worker:
         assert self._service is not None and self._server is not None
         while True:
             now = monotonic()
-            self._service.date = formatdate(time(), usegmt=True).encode()
             if now >= self._swept + SWEEP:
                 self._swept = now
-                for connection in list(self._server.server_state.connections):
-                    if connection.deadline < now:  # type: ignore[union-attr]
-                        connection.expire()  # type: ignore[union-attr]
-            self._flush()
+                self._sweep(self._service, now)
+            if self._news() or now >= self._told + SIGN_OF_LIFE:
+                self._told = now
+                self._flush()
             await asyncio.sleep(FLUSH)
 
-    def _flush(self) -> None:
-        service = self._service
+    def _news(self) -> bool:
+        """Whether there is anything to tell the control plane."""
+        service, told = self._service, self._gauges
         assert service is not None
-        gauges = {
-            series.INFLIGHT: float(service.budget.active),
-            series.REVISION: float(service.table.snapshot.revision),
-            series.RESIDENT: float(_resident()),
-        }
+        return (
+            not self._recorder.empty
+            or service.budget.active != told.get(series.INFLIGHT)
+            or service.table.snapshot.revision != told.get(series.REVISION)
+        )
+
+    def _sweep(self, service: Service, now: float) -> None:
+        """Looks at the clock, at the connections' deadlines, at the memory; `now` on the monotonic clock."""
+        assert self._server is not None
+        service.date = formatdate(time(), usegmt=True).encode()
+        self._gauges[series.RESIDENT] = float(_resident())
+        for connection in list(self._server.server_state.connections):
+            if connection.deadline < now:  # type: ignore[union-attr]
+                connection.expire()  # type: ignore[union-attr]
+
+    def _flush(self) -> None:
+        service, gauges = self._service, self._gauges
+        assert service is not None
+        gauges[series.INFLIGHT] = float(service.budget.active)
+        gauges[series.REVISION] = float(service.table.snapshot.revision)
         if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges)):
             self._recorder.dropped = 0
         else:

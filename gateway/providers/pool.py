@@ -15,7 +15,7 @@ from gateway.providers.base import UpstreamFailure
 from gateway.providers.connection import NEVER, Connection
 from routing.fallback import Result
 
-TICK = 0.05
+TICK = 0.1
 """Seconds between looks at the deadlines."""
 MAX_IDLE = 512
 
