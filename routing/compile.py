@@ -186,12 +186,11 @@ def _condition(clause: conditions.Condition, percent: bytes) -> Condition:
 
 def _difficulty(difficulty: routes.Difficulty) -> Difficulty:
     minimum, maximum = difficulty.bounds
-    places = (source.partition(".") for source in difficulty.from_)
     return Difficulty(
         scale=difficulty.scale if isinstance(difficulty.scale, str) else "range",
         minimum=minimum,
         maximum=maximum,
-        sources=tuple((place, field) for place, _, field in places),
+        sources=tuple((source, source.partition(".")[2]) for source in difficulty.from_),
         default=difficulty.default,
         strata=difficulty.strata,
     )

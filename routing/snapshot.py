@@ -142,7 +142,7 @@ class Difficulty:
     """A route's difficulty scale and where an explicit rating is read from.
 
     `scale` is `codeforces`, `baekjoon`, `label` or `range`; `minimum` and `maximum` bound valid scores;
-    `sources` holds (`header`, "") or (`metadata`, field) in order of preference; `strata` are rising
+    `sources` holds (`header`, "") or (`metadata.FIELD`, FIELD) in order of preference; `strata` are rising
     bounds between bands, `labels` the bands' names (`lt1600 1600-2200 … ge2800`), one more than
     bounds. Without bounds everything is in the stratum `none`.
     """

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
+from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers
 from gateway.data.parse import dump_json
 from gateway.data.record import Recorder
@@ -57,7 +58,7 @@ class RetryBudget:
 
 
 class Attempts(msgspec.Struct):
-    """Makes the attempts of one request: `path`, `body` and `headers` are the client's.
+    """Makes the attempts of one request: `path`, `body` and `head` are the client's.
 
     All of them together end by `deadline`, on the monotonic clock.
     """
@@ -69,7 +70,7 @@ class Attempts(msgspec.Struct):
     _decision: Decision
     _path: str
     _body: dict[str, Any]
-    _headers: dict[bytes, bytes]
+    _head: Head
     _stream: bool
     _deadline: float
     _retries: int
@@ -115,7 +116,7 @@ class Attempts(msgspec.Struct):
         upstream = self._table.snapshot.upstreams[variant.upstream]
         stream = self._stream
         shaped = shape(self._body, variant, stream_usage=stream and upstream.ask_usage)
-        headers = forwarded_headers(self._headers, simulated=upstream.provider == "simulated")
+        headers = forwarded_headers(self._head, simulated=upstream.provider == "simulated")
         timeouts = self._decision.route.timeouts
         return Call(self._path, headers, dump_json(shaped), stream, timeouts, self._deadline)
 

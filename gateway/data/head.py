@@ -12,7 +12,7 @@ import re
 import msgspec
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct):
     """What a head says, the length of the body apart.
 
     `headers` maps lower-case names to values, repeated ones joined with a comma, without `content-length`;
@@ -25,6 +25,8 @@ class Head(msgspec.Struct, frozen=True):
     headers: dict[bytes, bytes]
     modern: bool
     keep_alive: bool
+    forwarded: bytes = b""
+    """What of it an upstream gets; empty: not worked out yet."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -34,17 +36,15 @@ class Known(msgspec.Struct, frozen=True):
     before: bytes
     behind: bytes
 
-    def end_in(self, data: bytes) -> int:
-        """Where the same head ends in `data`, which begins with it; 0 when this is another one."""
+    def match(self, data: bytes) -> tuple[Head, int, int] | None:
+        """The head, where it ends, and the content-length, if `data` begins with the same head."""
         start = len(self.before)
         end = data.find(b"\r", start, start + DIGITS + 1)
         if end > start and data.startswith(self.before) and data.startswith(self.behind, end):
-            return end + len(self.behind) if data[start:end].isdigit() else 0
-        return 0
-
-    def length_in(self, data: bytes, end: int) -> int:
-        """The content-length of the same head, which ends at `end`."""
-        return int(data[len(self.before) : end - len(self.behind)])
+            length = data[start:end]
+            if length.isdigit():
+                return self.head, end + len(self.behind), int(length)
+        return None
 
 
 class Heads:
@@ -58,11 +58,11 @@ class Heads:
     def find(self, data: bytes) -> tuple[Head, int, int] | None:
         """The head with which `data` begins, where it ends, and the content-length; None: not known."""
         for place, known in enumerate(self._known):
-            end = known.end_in(data)
-            if end:
+            found = known.match(data)
+            if found is not None:
                 if place:
                     self._known.insert(0, self._known.pop(place))
-                return known.head, end, known.length_in(data, end)
+                return found
         return None
 
     def learn(self, head: Head, text: bytes) -> None:

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from gateway.data.account import Account
+from gateway.data.head import Head
 from gateway.data.table import Table
 
 FORWARDED = frozenset(
@@ -99,7 +100,15 @@ _to_upstream = Filter(_forwarded).lines
 _to_simulated = Filter(_forwarded_to_simulated).lines
 
 
-def forwarded_headers(headers: dict[bytes, bytes], *, simulated: bool) -> bytes:
+def forwarded_headers(head: Head, *, simulated: bool) -> bytes:
     """The client's headers that go with an upstream call."""
-    lines = _to_simulated(headers) if simulated else _to_upstream(headers)
-    return lines if b"content-type" in headers else b"content-type: application/json\r\n" + lines
+    if simulated:
+        return _forwarded_lines(head.headers, _to_simulated)
+    if not head.forwarded:
+        head.forwarded = _forwarded_lines(head.headers, _to_upstream)
+    return head.forwarded
+
+
+def _forwarded_lines(headers: dict[bytes, bytes], lines: Callable[[dict[bytes, bytes]], bytes]) -> bytes:
+    typed = b"" if b"content-type" in headers else b"content-type: application/json\r\n"
+    return typed + lines(headers)

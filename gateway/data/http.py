@@ -152,7 +152,8 @@ class HttpProtocol(asyncio.Protocol):
         head = Head(parser.get_method(), path, query, headers, modern, keep_alive)
         if self._heads is not None and not self._by_hand:
             self._learn(self._heads, head)
-        self._open(head)
+        self._in_head = False
+        self._open(head, self._left)
 
     def on_body(self, body: bytes) -> None:
         self._framing = 0
@@ -176,12 +177,12 @@ class HttpProtocol(asyncio.Protocol):
             self._taught = True
             heads.learn(head, self._head)
 
-    def _open(self, head: Head) -> None:
-        """A head is complete: here is its request."""
-        self._in_head = False
+    def _open(self, head: Head, length: int) -> Request:
+        """The request of a complete head, whose body has `length` bytes if that is known."""
         self._active = Request(
-            self, head, head.keep_alive and not self._service.leaving, self._left > self._limits.body
+            self, head, head.keep_alive and not self._service.leaving, length > self._limits.body
         )
+        return self._active
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────
 
@@ -275,13 +276,17 @@ class HttpProtocol(asyncio.Protocol):
         return rest
 
     def _take_known(self, data: bytes, head: Head, end: int, length: int) -> bytes:
-        """Takes a head that needs no parsing; returns what follows it."""
-        self._left = length
-        self._by_hand = True
-        self._open(head)
-        if not self._left:
-            self.on_message_complete()
-        return data[end:]
+        """Takes a head that needs no parsing, and a body that is there; returns what follows."""
+        request = self._open(head, length)
+        rest = data[end:]
+        if len(rest) < length:
+            self._in_head = False
+            self._left = length
+            self._by_hand = True
+            return rest
+        request.take(rest[:length], self._limits.body)
+        request.finish()
+        return rest[length:]
 
     def _take_body(self, data: bytes) -> bytes:
         """Parses as far as the body goes; returns what follows it."""

@@ -114,7 +114,7 @@ class Service:
         route = decision.route
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
-            "/chat/completions", body, headers, body.get("stream") is True,
+            "/chat/completions", body, request.head, body.get("stream") is True,
             monotonic() + route.timeouts.total, route.retries,
         )  # fmt: skip
         attempt = await attempts.first_answer()

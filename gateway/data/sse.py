@@ -70,6 +70,9 @@ def start_of_event(block: bytes, at: int) -> int:
 
 def data_of(event: bytes) -> bytes | None:
     """The event's data, its lines joined with LF; None for a comment or an event without data."""
+    if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2:
+        if b"\r" not in event:
+            return event[6:-2]  # what every upstream sends
     lines = [line[5:].removeprefix(b" ") for line in _LINE.split(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
 

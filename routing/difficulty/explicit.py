@@ -23,9 +23,9 @@ def explicit_score(difficulty: Difficulty, headers: Mapping[bytes, bytes], body:
     and makes the score `invalid`.
     """
     invalid = False
-    for place, field in difficulty.sources:
+    for source, field in difficulty.sources:
         value: Any
-        if place == "header":
+        if not field:
             if HEADER not in headers or not headers[HEADER]:
                 continue
             value = headers[HEADER].decode("utf-8", "replace")
@@ -36,7 +36,7 @@ def explicit_score(difficulty: Difficulty, headers: Mapping[bytes, bytes], body:
                 continue
         rating = rating_of(difficulty, value)
         if rating is not None:
-            return _score(difficulty, rating, place if place == "header" else f"metadata.{field}", invalid)
+            return _score(difficulty, rating, source, invalid)
         invalid = True
     if difficulty.default is not None:
         return _score(difficulty, difficulty.default, "default", invalid)

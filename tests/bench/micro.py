@@ -21,6 +21,7 @@ from rich.table import Table as Sheet
 from config.load import parse
 from gateway.data.account import Account
 from gateway.data.authenticate import authenticate
+from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers, response_headers
 from gateway.data.parse import check_chat, dump_json, parse_json
 from gateway.data.record import Recorder
@@ -89,6 +90,7 @@ def pieces() -> dict[str, Callable[[], object]]:
     body = parse_json(heard.body, heard.headers)
     facts = Facts("chat", body["model"], key, heard.headers, body, NONCE)
     decision = decide(snapshot, facts)
+    head = Head(b"POST", b"/v1/chat/completions", b"", heard.headers, True, True)
     price, usage = decision.variant.price, usage_of(USAGE)
     assert price is not None and usage is not None
     shaped = shape(body, decision.variant, stream_usage=False)
@@ -118,7 +120,7 @@ def pieces() -> dict[str, Callable[[], object]]:
         "seal": lambda: table.sealer.seal(NONCE, identity),
         "shape": lambda: shape(body, decision.variant, stream_usage=False),
         "write JSON": lambda: dump_json(shaped),
-        "forwarded headers": lambda: forwarded_headers(heard.headers, simulated=False),
+        "forwarded headers": lambda: forwarded_headers(head, simulated=False),
         "usage and cost": lambda: cost_usd(usage_of(USAGE) or usage, price),
         "own headers": lambda: response_headers(table, account, date, priced=True),
         "passed headers": lambda: passed_headers(ANSWER_HEADERS),

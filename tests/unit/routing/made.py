@@ -53,7 +53,9 @@ def route(*segments: Segment, **fields: Any) -> Route:
         "segments": segments or SOLVER,
         "fallbacks": (BASE, GEMINI),
         "sticky": ("header", "metadata.headgate_key", "safety_identifier", "user", "conversation"),
-        "difficulty": Difficulty(sources=(("header", ""), ("metadata", "rating")), strata=(1600, 2200, 2800)),
+        "difficulty": Difficulty(
+            sources=(("header", ""), ("metadata.rating", "rating")), strata=(1600, 2200, 2800)
+        ),
     }
     return Route(**{**made, **fields})
 

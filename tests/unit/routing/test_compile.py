@@ -102,7 +102,7 @@ def test_the_route() -> None:
     assert (route.retries, route.retry_ambiguous) == (2, True)
     difficulty = route.difficulty
     assert (difficulty.scale, difficulty.minimum, difficulty.maximum) == ("range", 0.0, 10.0)
-    assert difficulty.sources == (("header", ""), ("metadata", "rating"))
+    assert difficulty.sources == (("header", ""), ("metadata.rating", "rating"))
     assert (difficulty.default, difficulty.labels) == (4.0, ("lt3", "3-6", "ge6"))
 
 

@@ -14,7 +14,8 @@ from routing.difficulty.scales import rating_of
 from routing.snapshot import Difficulty
 
 CODEFORCES = Difficulty(
-    sources=(("header", ""), ("metadata", "rating"), ("metadata", "level")), strata=(1600, 2200, 2800)
+    sources=(("header", ""), ("metadata.rating", "rating"), ("metadata.level", "level")),
+    strata=(1600, 2200, 2800),
 )
 BAEKJOON = Difficulty("baekjoon", 1, 30)
 LABEL = Difficulty("label", 1, 3)
@@ -123,7 +124,7 @@ JSON = st.recursive(
 
 @given(JSON, st.binary(max_size=80), st.sampled_from([CODEFORCES, BAEKJOON, LABEL]))
 def test_explicit_difficulty_never_raises(value: Any, header: bytes, difficulty: Difficulty) -> None:
-    sources = (("header", ""), ("metadata", "rating"))
+    sources = (("header", ""), ("metadata.rating", "rating"))
     wide = Difficulty(difficulty.scale, difficulty.minimum, difficulty.maximum, sources)
     found = explicit_score(wide, {b"x-headgate-difficulty": header}, {"metadata": {"rating": value}})
     assert found.value is None or wide.minimum <= found.value <= wide.maximum
