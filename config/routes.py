@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    field_serializer,
+)
 
 from config.conditions import When
 from config.model import Many, Model
@@ -113,6 +122,24 @@ class Timeouts(Model):
     total: PositiveDuration = 600.0
 
 
+class Breaker(Model):
+    """When a variant is not called for a while: `errors` in a row, or `ratio` of at least `requests`."""
+
+    errors: int = Field(default=3, ge=1, le=1_000)
+    ratio: Share = 2_500
+    requests: int = Field(default=30, ge=1, le=1_000_000)
+    pause: PositiveDuration = 1.0
+    longest_pause: PositiveDuration = 60.0
+
+
+def _breaker(value: object) -> object:
+    if value == "off":
+        return None
+    if value is None:
+        raise ValueError("must be off, or a mapping of limits")
+    return value
+
+
 class Outcomes(Model):
     """The share of requests, in basis points, whose outcome is wanted."""
 
@@ -131,11 +158,18 @@ class Route(Assignment):
     timeouts: Timeouts = Timeouts()
     retries: int = Field(default=1, ge=0, le=10)
     retry_ambiguous: bool = False
+    breaker: Annotated[
+        Breaker | None, BeforeValidator(_breaker, json_schema_input_type=Literal["off"] | Breaker)
+    ] = Breaker()
     validators: Many[Validator] = ()
     validation: Literal["gateway", "application"] = Field(
         default_factory=lambda data: "gateway" if data.get("validators") else "application"
     )
     outcomes: Outcomes = Outcomes()
+
+    @field_serializer("breaker", mode="wrap", when_used="json")
+    def _written(self, rule: Breaker | None, write: SerializerFunctionWrapHandler) -> object:
+        return "off" if rule is None else write(rule)
 
     @property
     def parts(self) -> tuple[Segment, ...]:

@@ -16,6 +16,7 @@ from routing.rollout.state import RolloutState
 from routing.snapshot import (
     BASIS_POINTS,
     ENDPOINTS,
+    BreakerRule,
     Cascade,
     Condition,
     Difficulty,
@@ -102,6 +103,7 @@ class _Compiler:
             ),
             retries=route.retries,
             retry_ambiguous=route.retry_ambiguous,
+            breaker=_breaker(route.breaker),
         )
 
     def _variant(self, name: str, variant: variants.Variant) -> Variant:
@@ -194,6 +196,12 @@ def _difficulty(difficulty: routes.Difficulty) -> Difficulty:
         default=difficulty.default,
         strata=difficulty.strata,
     )
+
+
+def _breaker(rule: routes.Breaker | None) -> BreakerRule | None:
+    if rule is None:
+        return None
+    return BreakerRule(rule.errors, rule.ratio, rule.requests, rule.pause, rule.longest_pause)
 
 
 def _named(fields: Mapping[str, Any], variant: variants.Variant) -> dict[str, Any]:

@@ -173,6 +173,21 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerRule:
+    """When a route's variant is not called for a while.
+
+    After `errors` in a row, or when at least `ratio` basis points of at least `requests` calls of the last
+    minute were errors; for `pause` seconds, twice as long each time, at most `longest_pause`.
+    """
+
+    errors: int = 3
+    ratio: int = 2_500
+    requests: int = 30
+    pause: float = 1.0
+    longest_pause: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """The public model name that clients send, and how it resolves.
 
@@ -192,6 +207,8 @@ class Route:
     timeouts: Timeouts = Timeouts()
     retries: int = 1
     retry_ambiguous: bool = False
+    breaker: BreakerRule | None = BreakerRule()
+    """None: its variants are called whatever happens."""
     after: Mapping[str, tuple[Variant, ...]] = field(init=False)
 
     def __post_init__(self) -> None:

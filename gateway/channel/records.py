@@ -61,6 +61,8 @@ class Deltas(msgspec.Struct, array_like=True, gc=False):
     counters: dict[str, dict[tuple[str, ...], float]]
     histograms: dict[str, dict[tuple[str, ...], Histogram]]
     gauges: dict[str, float]
+    open_breakers: list[tuple[str, str]] = []
+    """Upstream and variant."""
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):

@@ -94,4 +94,5 @@ HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
 INFLIGHT = "headgate_inflight_requests"
 RESIDENT = "headgate_worker_resident_bytes"
 REVISION = "headgate_snapshot_revision"
+BREAKER_OPEN = "headgate_breaker_open"
 """Gauges that a worker reports of itself."""

@@ -7,8 +7,10 @@ the prometheus client's multi-process mode, in which dead workers keep counting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import add
 from time import monotonic, time
 
@@ -35,6 +37,7 @@ class _Worker:
 
     heard: float
     gauges: Mapping[str, float] = field(default_factory=dict)
+    open_breakers: Sequence[tuple[str, str]] = ()
 
 
 class Metrics(Collector):
@@ -71,7 +74,7 @@ class Metrics(Collector):
                 else:
                     known.counts = list(map(add, known.counts, delta.counts))
                     known.sum += delta.sum
-        self._workers[deltas.worker] = _Worker(monotonic(), deltas.gauges)
+        self._workers[deltas.worker] = _Worker(monotonic(), deltas.gauges, deltas.open_breakers)
         self._dropped += batch.dropped
 
     def unreadable(self) -> None:
@@ -105,6 +108,7 @@ class Metrics(Collector):
         for histogram in series.HISTOGRAMS:
             yield _histogram(histogram, self._histograms[histogram.name])
         yield from self._worker_gauges()
+        yield from self._breakers()
         yield from self._snapshot_gauges()
         yield CounterMetricFamily(
             "headgate_config_reload_failures",
@@ -118,9 +122,12 @@ class Metrics(Collector):
         build.add_metric([self._version], 1)
         yield build
 
-    def _worker_gauges(self) -> Iterator[Metric]:
+    def _alive(self) -> dict[int, _Worker]:
         since = monotonic() - SILENCE
-        alive = {index: worker.gauges for index, worker in self._workers.items() if worker.heard >= since}
+        return {index: worker for index, worker in self._workers.items() if worker.heard >= since}
+
+    def _worker_gauges(self) -> Iterator[Metric]:
+        alive = {index: worker.gauges for index, worker in self._alive().items()}
         inflight = sum(gauges.get(series.INFLIGHT, 0.0) for gauges in alive.values())
         yield GaugeMetricFamily(series.INFLIGHT, "Requests being answered now.", inflight)
         resident = GaugeMetricFamily(series.RESIDENT, "Memory that a worker holds.", labels=["worker"])
@@ -133,6 +140,26 @@ class Metrics(Collector):
             yield GaugeMetricFamily(
                 series.REVISION, "The revision being served, by the slowest worker.", min(revisions)
             )
+
+    def _breakers(self) -> Iterator[Metric]:
+        """Every variant of every route, so that an alert finds its series before anything happens."""
+        if self._snapshot is None:
+            return
+        variants = {
+            (variant.upstream, name): None  # a dictionary, for its order
+            for route in self._snapshot.routes.values()
+            if route.breaker is not None
+            for name, variant in route.variants.items()
+        }
+        count = Counter(chain.from_iterable(set(worker.open_breakers) for worker in self._alive().values()))
+        family = GaugeMetricFamily(
+            series.BREAKER_OPEN,
+            "In how many workers a variant is passed over.",
+            labels=["upstream", "variant"],
+        )
+        for labels in variants:
+            family.add_metric(labels, count[labels])
+        yield family
 
     def _snapshot_gauges(self) -> Iterator[Metric]:
         if self._snapshot is None:

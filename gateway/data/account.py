@@ -20,7 +20,8 @@ class Account(msgspec.Struct, gc=False):
     """Filled along the journey; `started` and `waited` are seconds on the monotonic clock.
 
     `status` is one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or
-    the last one tried; `first_token` seconds from the request to a stream's first event out, 0 when none.
+    the last one tried; `passed_over` are those whose breaker was open; `first_token` seconds from the request
+    to a stream's first event out, 0 when none.
     """
 
     nonce: bytes
@@ -31,6 +32,7 @@ class Account(msgspec.Struct, gc=False):
     decision: Decision | None = None
     served: str = ""
     attempts: int = 0
+    passed_over: tuple[str, ...] = ()
     usage: Usage | None = None
     cost: float | None = None
     first_token: float = 0.0

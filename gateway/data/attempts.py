@@ -1,7 +1,7 @@
 """Attempts: the decided variant, its retries, then the fallbacks, until one answers or nothing may follow.
 
-What may follow a result is `routing.fallback`'s table; here it is carried out, within the route's retries,
-the worker's retry budget and one overall deadline.
+What may follow a result is `routing.fallback`'s table, and whom not to call the breakers' business; here both
+are carried out, within the route's retries, the worker's retry budget and one overall deadline.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import msgspec
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
+from gateway.data.breakers import Breakers
 from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers
 from gateway.data.parse import dump_json
 from gateway.data.record import Recorder
 from gateway.data.table import Table
 from gateway.providers.base import Call, UpstreamFailure
+from routing.breaker import least_bad
 from routing.decision import Decision
 from routing.fallback import NOTHING, Consequence, Result, after
 from routing.shape import shape
@@ -74,27 +76,47 @@ class Attempts(msgspec.Struct):
     _stream: bool
     _deadline: float
     _retries: int
+    _breakers: Breakers
 
     async def first_answer(self) -> Attempt:
-        """The first attempt whose answer the client may have, else the last one made."""
-        decision = self._decision
-        variant = decision.variant
-        call = self._call(variant)
-        attempt = await self._attempt(variant, call)
-        if attempt.result is Result.OK:
-            return attempt
-        attempt, follows = await self._retry(attempt, call)
-        for variant in decision.fallbacks:
-            if not follows.fallback:
-                break
+        """The first attempt whose answer the client may have, else the last one made.
+
+        Variants whose breaker is open are passed over; if that leaves nobody, the least bad is tried.
+        """
+        variants = (self._decision.variant, *self._decision.fallbacks)
+        attempt = None
+        for variant in variants:
+            if not self._admits(variant):
+                self._account.passed_over += (variant.name,)
+                continue
             call = self._call(variant)
-            attempt, follows = await self._retry(await self._attempt(variant, call), call)
+            attempt = await self._attempt(variant, call)
+            if attempt.result is Result.OK:
+                return attempt
+            attempt, follows = await self._retry(attempt, call)
+            if not follows.fallback:
+                return attempt
+        if attempt is None:
+            variant = variants[least_bad([self._breakers[one.name] for one in variants], monotonic())]
+            attempt = await self._attempt(variant, self._call(variant))
         return attempt
+
+    def _closed(self, variant: Variant) -> bool:
+        breaker = self._breakers.get(variant.name)
+        return breaker is None or breaker.closed
+
+    def _admits(self, variant: Variant) -> bool:
+        return self._closed(variant) or self._breakers[variant.name].admits(monotonic())
 
     async def _retry(self, attempt: Attempt, call: Call) -> tuple[Attempt, Consequence]:
         """Retries with the same variant while its result allows, and what may follow the last of them."""
         follows = self._after(attempt)
-        while follows.retry and self._retries and self._budget.take(monotonic()):
+        while (
+            follows.retry
+            and self._retries
+            and self._admits(attempt.variant)
+            and self._budget.take(monotonic())
+        ):
             self._retries -= 1
             if attempt.result is Result.RATE_LIMITED:
                 wait = attempt.retry_after or 0.0
@@ -141,6 +163,8 @@ class Attempts(msgspec.Struct):
             account.waited += seconds
             if attempt.splitter is None or attempt.result is not Result.OK:
                 self._ended(attempt, seconds)
+            elif not self._closed(variant):
+                self._tell_breaker(attempt, seconds)  # a probe has succeeded when its stream begins
         return attempt
 
     def ended(self, attempt: Attempt) -> None:
@@ -151,5 +175,11 @@ class Attempts(msgspec.Struct):
         """Counts the attempt, and closes it if it was not whole."""
         variant, result = attempt.variant, attempt.result
         self._recorder.attempted(variant.upstream, variant.name, result, seconds)
+        self._tell_breaker(attempt, seconds)
         if result is not Result.OK and attempt.answer is not None:
             attempt.answer.close()
+
+    def _tell_breaker(self, attempt: Attempt, seconds: float) -> None:
+        breaker = self._breakers.get(attempt.variant.name)
+        if breaker is not None:
+            breaker.ended(attempt.result, attempt.started + seconds)

@@ -28,12 +28,13 @@ def response_headers(table: Table, account: Account, date: bytes, *, priced: boo
     decision = account.decision
     if decision is None or not table.full:
         return b"date: %b\r\nx-request-id: %b\r\n" % (date, account.request_id.encode())
-    difficulty, cost = decision.difficulty.value, account.cost
-    return b"date: %b\r\nx-request-id: %b\r\n%bx-headgate-attempts: %d\r\n%b%b%b" % (
+    difficulty, cost, passed_over = decision.difficulty.value, account.cost, account.passed_over
+    return b"date: %b\r\nx-request-id: %b\r\n%bx-headgate-attempts: %d\r\n%b%b%b%b" % (
         date, account.request_id.encode(), table.lines(decision, account.served), account.attempts,
         b"" if difficulty is None else b"x-headgate-difficulty: %g\r\n" % difficulty,
         b"" if cost is None or not priced else b"x-headgate-cost-usd: %.9f\r\n" % cost,
         _VALIDATE if decision.wants_outcome else b"",
+        b"x-headgate-breaker: %b\r\n" % ", ".join(passed_over).encode() if passed_over else b"",
     )  # fmt: skip
 
 

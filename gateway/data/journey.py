@@ -19,6 +19,7 @@ from gateway.data.asgi import serve_asgi
 from gateway.data.attempt import Attempt
 from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
+from gateway.data.breakers import NONE, outside
 from gateway.data.errors import (
     GatewayError,
     InvalidRequest,
@@ -107,15 +108,17 @@ class Service:
             account.items = _items(headers[b"x-headgate-items"])
         facts = Facts("chat", model_of(body), key, headers, body, account.nonce)
         try:
-            decision = account.decision = decide(snapshot, facts)
+            decision = decide(snapshot, facts)
         except RoutingError as error:
             raise translate(error) from None
+        breakers = table.breakers.get(decision.route.name, NONE)
+        decision = account.decision = outside(decision, breakers)
 
         route = decision.route
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
             "/chat/completions", body, request.head, body.get("stream") is True,
-            monotonic() + route.timeouts.total, route.retries,
+            monotonic() + route.timeouts.total, route.retries, breakers,
         )  # fmt: skip
         attempt = await attempts.first_answer()
         if attempt.result is not Result.OK:

@@ -134,9 +134,9 @@ class Recorder:
             else:
                 self.dropped += 1
 
-    def flush(self, gauges: dict[str, float]) -> bytes:
-        """What has been counted since the last flush, as a message, with the worker's gauges."""
-        deltas = Deltas(self._worker, {}, {}, gauges)
+    def flush(self, gauges: dict[str, float], open_breakers: list[tuple[str, str]]) -> bytes:
+        """What has been counted since the last flush, as a message, with the worker's present state."""
+        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers)
         if not self.empty:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.data.breakers import Breakers, breakers_of
 from gateway.providers.base import Provider
 from gateway.providers.registry import make
 from routing.decision import Decision
@@ -24,6 +25,10 @@ class Table:
         """Keys by the whole authorization header, of callers that have been authenticated."""
         self.providers: dict[str, Provider] = {}
         self._lines: dict[tuple[str, str, str, str, str], bytes] = {}
+        before = previous.snapshot if previous is not None else None
+        self.breakers: dict[str, Breakers] = breakers_of(
+            snapshot, previous.breakers if previous is not None else {}, before
+        )
         for name, upstream in snapshot.upstreams.items():
             if previous is not None and previous.snapshot.upstreams.get(name) == upstream:
                 self.providers[name] = previous.providers[name]

@@ -26,6 +26,7 @@ import uvloop
 from gateway.channel import series
 from gateway.channel.link import Kind, Link
 from gateway.data.app import make_application
+from gateway.data.breakers import open_ones
 from gateway.data.http import factory
 from gateway.data.journey import Service
 from gateway.data.record import FLUSH, Recorder
@@ -174,9 +175,10 @@ class Worker:
     def _flush(self) -> None:
         service, gauges = self._service, self._gauges
         assert service is not None
+        breakers = open_ones(service.table.snapshot, service.table.breakers)
         gauges[series.INFLIGHT] = float(service.budget.active)
         gauges[series.REVISION] = float(service.table.snapshot.revision)
-        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges)):
+        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges, breakers)):
             self._recorder.dropped = 0
         else:
             self._recorder.dropped += 1

@@ -38,6 +38,7 @@ routes:
       - name: ordinary
         variant: base
     fallbacks: [fallback]
+    breaker: "off"                # a test must not feel the errors of the one before it
   slow:
     variants:
       only: {{upstream: main, model: slow-model, price: {{input: 1, output: 1}}}}
@@ -45,6 +46,7 @@ routes:
     variant: only
     fallbacks: [fallback]
     timeouts: {{first_token: 300ms, idle: 300ms, total: 2s}}
+    breaker: "off"
 """
 
 
