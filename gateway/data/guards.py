@@ -12,6 +12,10 @@ HIGH_WATER = 64 * 1024
 """Unwritten bytes of an answer at which its upstream has to wait."""
 AHEAD = 64 * 1024
 """Bytes that a client may send ahead while an earlier request of its connection is being answered."""
+RESERVED = 64
+"""Connections beyond the limit that are still served health checks and outcomes …"""
+RESERVED_TIME = 2.0
+"""… one request each, to be sent within so many seconds."""
 MAX_HEADERS = 128
 NEVER = float("inf")
 

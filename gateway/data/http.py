@@ -18,7 +18,18 @@ from typing import Any, Protocol, cast
 
 import httptools
 
-from gateway.data.guards import AHEAD, HIGH_WATER, KEEP_ALIVE, LINGER, NEVER, WRITE_STALL, lower_case, refusal
+from gateway.data.guards import (
+    AHEAD,
+    HIGH_WATER,
+    KEEP_ALIVE,
+    LINGER,
+    NEVER,
+    RESERVED,
+    RESERVED_TIME,
+    WRITE_STALL,
+    lower_case,
+    refusal,
+)
 from gateway.data.head import Head, Heads
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
@@ -74,6 +85,8 @@ class HttpProtocol(asyncio.Protocol):
         self._ahead = b""  # what came behind the active request
         self._refused = 0  # the status, once something was not HTTP
         self.local = False
+        self.reserved = False
+        """Beyond the limit of connections: there is room for one request that is not a model's."""
         self.congested = False
         self.deadline = NEVER
         """When, on the monotonic clock, this connection has been idle or stalled for too long."""
@@ -88,8 +101,12 @@ class HttpProtocol(asyncio.Protocol):
         self.local = bool(peer) and ip_address(peer[0].partition("%")[0]).is_loopback
         limits = self._service.table.limits
         self.deadline = monotonic() + limits.header_time
-        if len(self._connections) > limits.connections:
+        beyond = len(self._connections) - limits.connections
+        if beyond > RESERVED:
             self._refuse(503)
+        elif beyond > 0:
+            self.reserved = True
+            self.deadline = monotonic() + min(limits.header_time, RESERVED_TIME)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -179,9 +196,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def _open(self, head: Head, length: int) -> Request:
         """The request of a complete head, whose body has `length` bytes if that is known."""
-        self._active = Request(
-            self, head, head.keep_alive and not self._service.leaving, length > self._limits.body
-        )
+        keep_alive = head.keep_alive and not self._service.leaving and not self.reserved
+        self._active = Request(self, head, keep_alive, length > self._limits.body)
         return self._active
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────

@@ -96,7 +96,7 @@ class Service:
     async def _chat(self, request: Request, table: Table, account: Account) -> None:
         snapshot, headers = table.snapshot, request.head.headers
         key = account.key = authenticate(table, headers, "chat", local=request.local)
-        if self.budget.active > snapshot.limits.concurrency:
+        if self.budget.active > snapshot.limits.concurrency or request.reserved:
             account.status = "shed"
             raise Overloaded
         if not request.whole:

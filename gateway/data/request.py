@@ -51,6 +51,11 @@ class Request(Gate, eq=False):
         """Whether the client is on the loopback interface."""
         return self._protocol.local
 
+    @property
+    def reserved(self) -> bool:
+        """Whether there is no room for a model's request: it came beyond the limit of connections."""
+        return self._protocol.reserved
+
     # ── the request ──────────────────────────────────────────────────────────────────────────────────
 
     async def arrive(self) -> None:

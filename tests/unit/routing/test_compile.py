@@ -17,7 +17,7 @@ from config.names import name_hash
 from routing.compile import compile_snapshot
 from routing.decide import decide
 from routing.rollout.state import RolloutState
-from routing.snapshot import BASIS_POINTS, Cascade, Condition, Fixed, Rollout, Snapshot, Weights
+from routing.snapshot import BASIS_POINTS, BreakerRule, Cascade, Condition, Fixed, Rollout, Snapshot, Weights
 from tests.unit.routing.made import UNIT_KEY, facts, key
 
 UPSTREAMS = """
@@ -73,6 +73,7 @@ routes:
     timeouts: {connect: 1s, first_token: 2s, idle: 3s, total: 4s}
     retries: 2
     retry_ambiguous: true
+    breaker: {errors: 5, ratio: 50%, pause: 2s}
     outcomes: {sample: 25%}
 """
 
@@ -88,6 +89,11 @@ def rollout_of(snapshot: Snapshot, route: str = "solver") -> Rollout:
     return assignment
 
 
+def test_a_breaker_that_is_off() -> None:
+    routes = SOLVER.replace("{errors: 5, ratio: 50%, pause: 2s}", '"off"')
+    assert compiled(routes).routes["solver"].breaker is None
+
+
 def test_the_route() -> None:
     snapshot = compiled(revision=9, signing_keys=(b"k" * 32,))
     assert (snapshot.revision, snapshot.signing_keys) == (9, (b"k" * 32,))
@@ -100,6 +106,7 @@ def test_the_route() -> None:
     timeouts = route.timeouts
     assert (timeouts.connect, timeouts.first_token, timeouts.idle, timeouts.total) == (1.0, 2.0, 3.0, 4.0)
     assert (route.retries, route.retry_ambiguous) == (2, True)
+    assert route.breaker == BreakerRule(errors=5, ratio=5_000, requests=30, pause=2.0, longest_pause=60.0)
     difficulty = route.difficulty
     assert (difficulty.scale, difficulty.minimum, difficulty.maximum) == ("range", 0.0, 10.0)
     assert difficulty.sources == (("header", ""), ("metadata.rating", "rating"))
