@@ -25,7 +25,7 @@ from routing.breaker import least_bad
 from routing.decision import Decision
 from routing.fallback import NOTHING, Consequence, Result, after
 from routing.shape import shape
-from routing.snapshot import Variant
+from routing.snapshot import Rollout, Variant
 
 RETRY_SHARE = 0.2
 """Retries that every request pays in for."""
@@ -83,7 +83,7 @@ class Attempts(msgspec.Struct):
 
         Variants whose breaker is open are passed over; if that leaves nobody, the least bad is tried.
         """
-        variants = (self._decision.variant, *self._decision.fallbacks)
+        variants = self._in_order()
         attempt = None
         for variant in variants:
             if not self._admits(variant):
@@ -100,6 +100,15 @@ class Attempts(msgspec.Struct):
             variant = variants[least_bad([self._breakers[one.name] for one in variants], monotonic())]
             attempt = await self._attempt(variant, self._call(variant))
         return attempt
+
+    def _in_order(self) -> tuple[Variant, ...]:
+        """The variants to try: a candidate that is passed over is followed by its baseline."""
+        decision, assignment = self._decision, self._decision.segment.assignment
+        variant, fallbacks = decision.variant, decision.fallbacks
+        if type(assignment) is Rollout and variant is assignment.candidate and not self._closed(variant):
+            baseline = assignment.baseline
+            fallbacks = (baseline, *(one for one in fallbacks if one is not baseline))
+        return (variant, *fallbacks)
 
     def _closed(self, variant: Variant) -> bool:
         breaker = self._breakers.get(variant.name)

@@ -30,7 +30,6 @@ routes:
   trial:
     variants: {{old: {{upstream: main, model: trial-old}}, new: {{upstream: main, model: trial-new}}}}
     rollout: {{baseline: old, candidate: new, stages: [50, 100]}}
-    fallbacks: [old]
     {rule}
 """
 
@@ -150,6 +149,7 @@ def test_both_variants_of_a_rollout_stand_outside_the_comparison(gateway, upstre
     while len(seen) < 2:
         headers = ask(gateway, "trial", user=f"user-{next(users)}").headers
         seen[headers["x-headgate-variant"]] = headers["x-request-id"]
+        assert headers["x-headgate-served-variant"] == "old"  # although the route has no fallbacks
     for request_id in seen.values():
         path = f"/admin/v1/requests/{request_id}"
         assert gateway.admin("GET", path).json["compared"] == "breaker"
