@@ -58,18 +58,25 @@ class Pool:
                 server_hostname=self._host if self._context else None,
             )
         )
-        late = loop.call_later(timeout, connecting.cancel, "connect")
+        late = False
+
+        def give_up() -> None:
+            nonlocal late
+            late = True
+            connecting.cancel()
+
+        timer = loop.call_later(timeout, give_up)
         try:
             _, connection = await connecting
         except asyncio.CancelledError:
-            if connecting.cancelled() and loop.time() >= late.when():
+            if late:
                 raise UpstreamFailure(Result.REFUSED, "connect timed out") from None
             connecting.cancel()
             raise
         except (OSError, ssl.SSLError) as error:
             raise UpstreamFailure(Result.REFUSED, type(error).__name__) from None
         finally:
-            late.cancel()
+            timer.cancel()
         self._open.add(connection)
         if self._timer is None:
             self._timer = loop.call_later(TICK, self._tick)

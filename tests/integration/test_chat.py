@@ -204,6 +204,12 @@ def test_crlf_stream(gateway, upstream):
     assert gateway.post(CHAT, body(stream=True)).body == b"".join(events).replace(b"\n", b"\r\n")
 
 
+def test_bytes_that_are_no_text_are_relayed(gateway, upstream):
+    odd = [event("a"), b'data: {"x": "\xff\xfe\x80"}\n\n', b"event: ping\nid: 7\ndata: one\ndata: two\n\n"]
+    upstream.script = lambda received: stream(*odd)
+    assert gateway.post(CHAT, body(stream=True)).body == b"".join(odd) + b"data: [DONE]\n\n"
+
+
 def test_usage_in_every_chunk_is_data(gateway, upstream):
     running = [
         event(str(number), usage={"prompt_tokens": 100, "completion_tokens": number}) for number in range(5)

@@ -142,6 +142,14 @@ def test_broken_after_commit(gateway, upstream, ending):
     assert len(upstream.received) == 1
 
 
+def test_a_role_alone_commits(gateway, upstream):
+    always(upstream, [STREAM_HEAD, chunk(event("", role="assistant")), RESET])
+    response = gateway.post(CHAT, body(stream=True))
+    assert response.status == 200 and response.headers["x-headgate-attempts"] == "1"
+    assert response.body.startswith(event("", role="assistant")) and b'"upstream_error"' in response.body
+    assert len(upstream.received) == 1
+
+
 def test_partial_event_is_not_passed_on(gateway, upstream):
     always(upstream, [STREAM_HEAD, chunk(event("a")), chunk(b'data: {"choi'), CLOSE])
     response = gateway.post(CHAT, body(stream=True))
