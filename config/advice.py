@@ -20,6 +20,10 @@ SOON = timedelta(days=90)
 
 def advise(config: Config, today: date) -> Iterator[Finding]:
     """Warnings about a configuration that holds; `today` decides which models are retired."""
+    cors = config.server.cors
+    if cors is not None and "*" in cors.origins and not config.server.keys:
+        message = "without `keys`, any web page that is opened on this machine could use the models"
+        yield Finding(("server", "cors", "origins"), message)
     for name, route in config.routes.items():
         for label, variant in route.variants.items():
             yield from _price(config, variant, ("routes", name, "variants", label))

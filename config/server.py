@@ -46,14 +46,32 @@ SigningKey = Annotated[SecretStr, AfterValidator(_signing_key)]
 
 
 class Limits(Model):
-    """Guards of the data port, per worker."""
+    """Guards of the data port, per worker. `keep_alive`: how long an idle connection stays open."""
 
     body: PositiveSize = 20 * 1024 * 1024
     headers: PositiveSize = 32 * 1024
     header_time: PositiveDuration = 10.0
     body_idle: PositiveDuration = 10.0
+    keep_alive: PositiveDuration = 75.0
     connections: int = Field(default=4096, ge=1)
     concurrency: int = Field(default=1000, ge=1)
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+
+
+def _origin(value: str) -> str:
+    origin = value.lower()
+    if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+        raise ValueError("must be an origin, such as https://app.example.com without a path, or *")
+    return origin
+
+
+class Cors(Model):
+    """Which web pages' scripts may call the data port, and how long a browser remembers that they may."""
+
+    origins: Annotated[Many[Annotated[str, AfterValidator(_origin)]], Field(min_length=1)]
+    max_age: Duration = 600.0
 
 
 class Server(Model):
@@ -63,6 +81,7 @@ class Server(Model):
     signing_keys: Annotated[tuple[SigningKey, ...], Strict(False), BeforeValidator(_without_empty)] = ()
     response_headers: Literal["full", "minimal"] = "full"
     limits: Limits = Limits()
+    cors: Cors | None = None
     lame_duck: Duration = 5.0
     drain: Duration = 30.0
 

@@ -19,6 +19,7 @@ from routing.snapshot import (
     BreakerRule,
     Cascade,
     Condition,
+    Cors,
     Difficulty,
     Fixed,
     Key,
@@ -58,7 +59,7 @@ def compile_snapshot(
     """
     compiler = _Compiler(config, unit_key, rollouts)
     compiled = {name: compiler.route(name, route) for name, route in config.routes.items()}
-    limits = config.server.limits
+    limits, cors = config.server.limits, config.server.cors
     return Snapshot(
         revision=revision,
         routes=compiled,
@@ -67,9 +68,10 @@ def compile_snapshot(
         keys={bytes.fromhex(key.hash.removeprefix("sha256:")): _key(key) for key in config.server.keys},
         signing_keys=signing_keys,
         limits=Limits(
-            limits.body, limits.headers, limits.header_time, limits.body_idle, limits.connections,
-            limits.concurrency,
+            limits.body, limits.headers, limits.header_time, limits.body_idle, limits.keep_alive,
+            limits.connections, limits.concurrency,
         ),
+        cors=None if cors is None else Cors(frozenset(cors.origins), cors.max_age),
         response_headers=config.server.response_headers,
         lame_duck=config.server.lame_duck,
         drain=config.server.drain,

@@ -258,8 +258,17 @@ class Limits:
     headers: int = 32 * 1024
     header_time: float = 10.0
     body_idle: float = 10.0
+    keep_alive: float = 75.0
     connections: int = 4096
     concurrency: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The origins whose pages may call (`*`: all), and the seconds that a browser may remember it."""
+
+    origins: frozenset[str]
+    max_age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +285,7 @@ class Snapshot:
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """32-byte keys of the request id: the first seals, all open."""
     limits: Limits = Limits()
+    cors: Cors | None = None
     response_headers: str = "full"
     lame_duck: float = 5.0
     drain: float = 30.0

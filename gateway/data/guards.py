@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-KEEP_ALIVE = 75.0
-"""Seconds that an idle connection is kept."""
 LINGER = 2.0
 """Seconds that a client which is still sending has to read why it was refused."""
 WRITE_STALL = 60.0

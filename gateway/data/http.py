@@ -1,9 +1,9 @@
 """The HTTP/1.1 protocol of the data port: HTTP and nothing else.
 
-uvicorn owns the sockets and the life cycle and makes one of these a connection (`http=`); httptools parses.
-Here are the guards that neither has: time and size of heads and bodies, exactly one Host, the number of
-connections, idle and stalled clients. What the parser or a guard refuses is answered with the status alone,
-and the connection closes (RFC 9112). Time-outs are looked at by one sweep a worker, not by a timer each.
+uvicorn owns the sockets and the life cycle and makes one of these a connection (`http=`); the reader beside
+it makes requests of the bytes. Here are the guards that uvicorn lacks: the number of connections, idle,
+slow and stalled clients. What the reader or a guard refuses is answered with the status alone, and the
+connection closes (RFC 9112). Time-outs are looked at by one sweep a worker, not by a timer each.
 
     connection_made → data_received* → [Request → Run(journey)]* → connection_lost
 """
@@ -16,21 +16,17 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Protocol, cast
 
-import httptools
-
 from gateway.data.guards import (
     AHEAD,
     HIGH_WATER,
-    KEEP_ALIVE,
     LINGER,
     NEVER,
     RESERVED,
     RESERVED_TIME,
     WRITE_STALL,
-    lower_case,
-    refusal,
 )
 from gateway.data.head import Head, Heads
+from gateway.data.reader import Reader
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
 from gateway.outbox import Outbox
@@ -63,27 +59,14 @@ class HttpProtocol(asyncio.Protocol):
         self._service = service
         self._connections = connections
         self._runs = runs
-        self._limits = service.table.limits
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._unwritten: list[bytes] = []
         self._held = 0  # bytes of them
         self._closed = False  # for writing
-        self._raw: dict[bytes, bytes] = {}
-        self.on_header = self._raw.__setitem__  # no call of ours a header: clients send twenty
-        self._parser = httptools.HttpRequestParser(self)
-        self._target = b""
-        self._in_head = True
-        self._head = b""  # as far as it has come
-        self._heads: Heads | None = service.heads
-        self._taught = False  # the worker's memory has a head of ours
-        self._left = 0  # bytes of a body whose length is known
-        self._by_hand = False  # the parser leaves this body to us
-        self._framing = 0  # bytes since the body's last one
-        self._active: Request | None = None
+        self._reader = Reader(self._open, service.heads, service.table.limits)
         self._run: Run | None = None
         self._ahead = b""  # what came behind the active request
-        self._refused = 0  # the status, once something was not HTTP
         self.local = False
         self.reserved = False
         """Beyond the limit of connections: there is room for one request that is not a model's."""
@@ -109,9 +92,9 @@ class HttpProtocol(asyncio.Protocol):
             self.deadline = monotonic() + min(limits.header_time, RESERVED_TIME)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._reader.refused:
             return
-        active = self._active
+        active = self._reader.request
         if active is not None and active.whole:
             # Taken up when its turn comes: a client cannot fill the memory in advance.
             self._ahead += data
@@ -127,8 +110,8 @@ class HttpProtocol(asyncio.Protocol):
         self._connections.discard(self)
         self._transport = None
         self._ahead = b""
-        if self._active is not None:
-            self._active.gone = True
+        if self._reader.request is not None:
+            self._reader.request.gone = True
         if self._run is not None:
             self._run.cancel()
 
@@ -138,67 +121,16 @@ class HttpProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.congested = False
-        if self._active is None:
-            self.deadline = monotonic() + KEEP_ALIVE
+        if self._reader.request is None:
+            self.deadline = monotonic() + self._reader.limits.keep_alive
         else:
             self.deadline = NEVER
-            self._active.open()
-
-    # ── httptools ────────────────────────────────────────────────────────────────────────────────────
-
-    def on_url(self, target: bytes) -> None:
-        self._target += target
-
-    def on_headers_complete(self) -> None:
-        if self._active is not None:  # behind a chunked body, in the same read
-            self._active.keep_alive = False
-            return
-        parser = self._parser
-        version = parser.get_http_version()
-        modern = version != "1.0"
-        headers = lower_case(self._raw, self._head)
-        self._refused = refusal(headers, self._head.count(b"\n") - 2, version)
-        if self._refused or headers is None:
-            return
-        self._left = int(headers.pop(b"content-length", b"0"))
-        # We speak HTTP/1.1 only, but some clients offer an upgrade (Java's: h2c) with every request. The
-        # parser stops behind such a head, so its body is counted off by hand.
-        self._by_hand = parser.should_upgrade()
-        path, _, query = self._target.partition(b"?")
-        keep_alive = modern and parser.should_keep_alive()
-        head = Head(parser.get_method(), path, query, headers, modern, keep_alive)
-        if self._heads is not None and not self._by_hand:
-            self._learn(self._heads, head)
-        self._in_head = False
-        self._open(head, self._left)
-
-    def on_body(self, body: bytes) -> None:
-        self._framing = 0
-        if self._active is not None and not self._active.whole:
-            self._active.take(body, self._limits.body)
-
-    def on_message_complete(self) -> None:
-        if self._by_hand and self._left:
-            return
-        self._in_head = True
-        self._head = self._target = b""
-        self._raw.clear()  # trailers: nobody here needs one, and none must pass for the next head's
-        if self._active is not None and not self._active.whole:
-            self._active.finish()
-
-    def _learn(self, heads: Heads, head: Head) -> None:
-        """Has the head remembered, unless this client's heads are never the same (as traced ones are)."""
-        if self._taught:
-            self._heads = None
-        else:
-            self._taught = True
-            heads.learn(head, self._head)
+            self._reader.request.open()
 
     def _open(self, head: Head, length: int) -> Request:
         """The request of a complete head, whose body has `length` bytes if that is known."""
         keep_alive = head.keep_alive and not self._service.leaving and not self.reserved
-        self._active = Request(self, head, keep_alive, length > self._limits.body)
-        return self._active
+        return Request(self, head, keep_alive, length > self._reader.limits.body)
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────
 
@@ -235,17 +167,17 @@ class HttpProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn is closing: an idle connection closes now, a busy one after its answer."""
-        if self._active is None:
+        if self._reader.request is None:
             self._close()
         else:
-            self._active.keep_alive = False
+            self._reader.request.keep_alive = False
 
     def expire(self) -> None:
         """The deadline has passed: a late request gets 408, an idle or stalled client is cut off."""
-        active = self._active
+        active = self._reader.request
         if self._closed or self.congested:
             self.abort()
-        elif self._head or (active is not None and not active.whole):
+        elif self._reader.within_head or (active is not None and not active.whole):
             self._refuse(408)
         else:
             self._close()
@@ -254,14 +186,12 @@ class HttpProtocol(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> None:
         """Takes in what belongs to one request and lets its journey go on; the rest waits for its answer."""
-        limits = self._limits = self._service.table.limits
-        while data and not self._refused:
-            data = self._take_head(data) if self._in_head else self._take_body(data)
-            if self._active is not None and self._active.whole:
-                break
-        request = self._active
-        if self._refused:
-            self._refuse(self._refused)
+        reader = self._reader
+        limits = reader.limits = self._service.table.limits
+        data = reader.take(data)
+        request = reader.request
+        if reader.refused:
+            self._refuse(reader.refused)
         elif request is None:
             self.deadline = min(self.deadline, monotonic() + limits.header_time)
         else:
@@ -273,66 +203,6 @@ class HttpProtocol(asyncio.Protocol):
             elif request.whole or request.too_large:
                 request.open()
 
-    def _take_head(self, data: bytes) -> bytes:
-        """Parses as far as the head goes; returns what follows it."""
-        if not self._head:
-            known = self._heads.find(data) if self._heads is not None else None
-            if known is not None and known[1] <= self._limits.headers:
-                return self._take_known(data, *known)
-            data = data.lstrip(b"\r\n")  # empty lines before a request (RFC 9112, 2.2)
-        tail = self._head[-3:]
-        end = (tail + data).find(b"\r\n\r\n") if tail else data.find(b"\r\n\r\n")
-        end = len(data) if end < 0 else end + 4 - len(tail)
-        head, rest = data[:end], data[end:]
-        self._head += head
-        if len(self._head) > self._limits.headers:
-            self._refused = 431
-        else:
-            self._feed(head)
-        return rest
-
-    def _take_known(self, data: bytes, head: Head, end: int, length: int) -> bytes:
-        """Takes a head that needs no parsing, and a body that is there; returns what follows."""
-        request = self._open(head, length)
-        rest = data[end:]
-        if len(rest) < length:
-            self._in_head = False
-            self._left = length
-            self._by_hand = True
-            return rest
-        request.take(rest[:length], self._limits.body)
-        request.finish()
-        return rest[length:]
-
-    def _take_body(self, data: bytes) -> bytes:
-        """Parses as far as the body goes; returns what follows it."""
-        if not self._left:
-            self._framing += len(data)
-            if self._framing - len(data) > self._limits.headers:
-                self._refused = 431  # chunk sizes and trailers have to end, too
-            else:
-                self._feed(data)
-            return b""
-        part, rest = data[: self._left], data[self._left :]
-        self._left -= len(part)
-        if not self._by_hand:
-            self._feed(part)
-            return rest
-        self.on_body(part)
-        self.on_message_complete()
-        return rest
-
-    def _feed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._parser = httptools.HttpRequestParser(self)
-        except httptools.HttpParserError:
-            if self._active is not None and self._active.whole:
-                self._active.keep_alive = False  # what follows a chunked body in the same read is no HTTP
-            else:
-                self._refused = self._refused or 400
-
     def _begin(self, request: Request) -> None:
         if request.whole:
             self.deadline = NEVER
@@ -342,7 +212,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _ended(self, error: BaseException | None) -> None:
         """A request has been answered, or given up."""
-        run, request = self._run, self._active
+        run, request = self._run, self._reader.request
         assert run is not None and request is not None
         self._runs.discard(run)
         self._run = None
@@ -357,22 +227,22 @@ class HttpProtocol(asyncio.Protocol):
         elif self._ahead:
             self._loop.call_soon(self._follow)  # the request stays active: what comes now is pipelined, too
         else:
-            self._active = None
-            self.deadline = monotonic() + KEEP_ALIVE
+            self._reader.request = None
+            self.deadline = monotonic() + self._reader.limits.keep_alive
 
     def _follow(self) -> None:
         """Takes up what the client sent ahead."""
         if self._transport is None or self._closed:
             return
-        self._active = None
+        self._reader.request = None
         ahead, self._ahead = self._ahead, b""
-        self.deadline = monotonic() + KEEP_ALIVE
+        self.deadline = monotonic() + self._reader.limits.keep_alive
         self._parse(ahead)
 
     def _refuse(self, status: int) -> None:
         """Answers with the status alone, after which nothing of this connection can be trusted."""
-        self._refused = status
-        active, run = self._active, self._run
+        self._reader.refused = status
+        active, run = self._reader.request, self._run
         if active is not None:
             active.gone = True  # its own answer must not follow
         if active is None or not active.started:
@@ -383,7 +253,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Closes our half and reads on for a moment: closing on unread bytes would reset the answer away."""
-        self._refused = self._refused or 400
+        self._reader.refused = self._reader.refused or 400
         self.deadline = monotonic() + LINGER
         self.flush()
         if self._transport is not None and not self._closed:

@@ -68,12 +68,14 @@ class Service:
 
     async def handle(self, request: Request) -> None:
         """Answers one request and records it."""
-        head = request.head
+        head, table = request.head, self.table
+        if table.cross_origin is not None and table.cross_origin.admit(request):
+            return
         if head.path != CHAT or head.method != b"POST":
             assert self.application is not None
             await serve_asgi(self.application, request)
             return
-        table, account = self.table, Account(self.nonce(), request.stamp or monotonic())
+        account = Account(self.nonce(), request.stamp or monotonic())
         self.budget.active += 1
         self.budget.entered += 1
         try:

@@ -36,6 +36,8 @@ class Request(Gate, eq=False):
     whole: bool = False
     started: bool = False
     gone: bool = False
+    extra: bytes = b""
+    """Header lines of whatever is answered."""
     stamp: float = 0.0
     """When the request was whole, on the monotonic clock."""
     _parts: list[bytes] = []
@@ -94,15 +96,16 @@ class Request(Gate, eq=False):
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────────────
 
-    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+    def respond(self, status: int, headers: bytes, body: bytes = b"") -> None:
         """Writes a whole answer; `headers` are complete lines, without content-length."""
         self.started = True
         if not (self.whole and self.keep_alive):
             headers += b"connection: close\r\n"
             self.keep_alive = False
+        shown = b"" if self.head.method == b"HEAD" else body
         self._protocol.write(
-            b"%b%bcontent-length: %d\r\n\r\n%b"
-            % (status_line(status), headers, len(body), b"" if self.head.method == b"HEAD" else body)
+            b"%b%b%bcontent-length: %d\r\n\r\n%b"
+            % (status_line(status), headers, self.extra, len(body), shown)
         )
 
     def start(self, status: int, headers: bytes, block: bytes = b"") -> None:
@@ -112,7 +115,9 @@ class Request(Gate, eq=False):
             headers += b"connection: close\r\n"
         if self.head.modern:
             headers += b"transfer-encoding: chunked\r\n"
-        self._protocol.write(b"%b%b\r\n%b" % (status_line(status), headers, self._framed(block)))
+        self._protocol.write(
+            b"%b%b%b\r\n%b" % (status_line(status), headers, self.extra, self._framed(block))
+        )
 
     def write(self, block: bytes) -> None:
         """Writes another part of a started answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.data.breakers import Breakers, breakers_of
+from gateway.data.cors import CrossOrigin
 from gateway.providers.base import Provider
 from gateway.providers.registry import make
 from routing.decision import Decision
@@ -20,6 +21,7 @@ class Table:
         self.snapshot = snapshot
         self.limits = snapshot.limits
         self.sealer = Sealer(snapshot.signing_keys, process_salt)
+        self.cross_origin = None if snapshot.cors is None else CrossOrigin(snapshot.cors)
         self.full = snapshot.response_headers == "full"
         self.callers: dict[bytes, Key] = {}
         """Keys by the whole authorization header, of callers that have been authenticated."""

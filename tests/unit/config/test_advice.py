@@ -140,3 +140,10 @@ def test_a_condition_that_makes_no_sense_is_told(when: str, told: str | None) ->
     text = small(f"segments:\n- {{name: a, when: {when}, variant: base}}\n- {{name: b, variant: base}}")
     lines = about(text, "segments[0].when.")
     assert lines == ([f"routes.solver.segments[0].when.{told}"] if told else [])
+
+
+def test_every_page_without_keys_is_every_page_of_this_machine() -> None:
+    cors = "cors: {origins: ['*']}"
+    text = small("variant: base")
+    assert about(f"server: {{{cors}}}\n{text}", "any web page")
+    assert not about(KEY.replace("server: {", f"server: {{{cors}, ") + text, "any web page")

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from config.problems import ConfigError
 from tests.unit.config.made import HASH, SMALL, loaded, small
 
 
@@ -207,3 +210,19 @@ def test_a_key_speaks_for_an_application_of_its_own_name_by_default() -> None:
     text = f"server: {{keys: [{{name: judge, hash: '{HASH}'}}]}}\n" + small("variant: base")
     (key,) = loaded(text).config.server.keys
     assert (key.application, key.scopes, key.routes) == ("judge", ("chat", "outcomes"), None)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["example.com", "https://example.com/", "https://a b.com", "ftp://example.com", "null", "https://*"],
+)
+def test_an_origin_has_a_scheme_a_host_and_no_path(origin: str) -> None:
+    with pytest.raises(ConfigError, match="must be an origin"):
+        loaded("server: {cors: {origins: ['" + origin + "']}}\n" + small("variant: base"))
+
+
+def test_origins_are_compared_as_browsers_write_them() -> None:
+    text = "server: {cors: {origins: ['HTTPS://App.Example.com:8443', 'http://[::1]:3000', '*']}}\n"
+    cors = loaded(text + small("variant: base")).config.server.cors
+    assert cors is not None
+    assert cors.origins == ("https://app.example.com:8443", "http://[::1]:3000", "*")
