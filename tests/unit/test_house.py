@@ -39,12 +39,16 @@ LAZY = {"gateway/providers/litellm.py"}
 
 PURE = {
     "__future__", "base64", "binascii", "bisect", "collections", "cryptography", "dataclasses", "enum",
-    "fractions", "functools", "hashlib", "hmac", "itertools", "json", "math", "msgspec", "operator", "orjson",
-    "re", "statistics", "string", "struct", "types", "typing", "unicodedata", "zlib",
+    "fractions", "functools", "hashlib", "hmac", "itertools", "json", "jsonpath", "jsonschema_rs",
+    "markdown_it", "math", "msgspec", "operator", "orjson", "re", "statistics", "string", "struct", "types",
+    "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """All that routing/ may import besides itself: nothing that reads, waits, draws or tells the time."""
 
-HEAVY = {"fastapi", "litellm", "numpy", "openai", "prometheus_client", "pydantic", "redis", "rich", "yaml"}
+HEAVY = {
+    "fastapi", "jsonpath", "jsonschema_rs", "litellm", "markdown_it", "numpy", "openai", "prometheus_client",
+    "pydantic", "redis", "rich", "yaml",
+}  # fmt: skip
 """What a worker must not load: memory and start-up time that every worker would pay."""
 
 
