@@ -29,6 +29,8 @@ class Kind(IntEnum):
     DRAIN = 5  # supervisor → worker, control plane: finish and leave
     RELOAD = 6  # supervisor → control plane: read the configuration again
     SOURCE = 7  # supervisor → control plane: what it starts from; back: what its successor will
+    ROLL = 8  # control plane → supervisor: replace the workers
+    HAND_OVER = 9  # supervisor → worker: a successor accepts on your socket; finish and leave
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -54,15 +54,18 @@ class Deltas(msgspec.Struct, array_like=True, gc=False):
     """What a worker counted since its last message.
 
     Each mapping goes from a tuple of label values, in the order of the metric's labels, to a number.
-    `gauges` are current values, not deltas.
+    `gauges` are current values, not deltas; without any the worker has left.
     """
 
     worker: int
+    """Its number, which it shares with a predecessor that is leaving and a successor."""
     counters: dict[str, dict[tuple[str, ...], float]]
     histograms: dict[str, dict[tuple[str, ...], Histogram]]
     gauges: dict[str, float]
     open_breakers: list[tuple[str, str]] = []
     """Upstream and variant."""
+    lane: int = 0
+    """0 or 1: which of its number's two links it reports on. Two processes never share one."""
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):

@@ -57,6 +57,7 @@ def command(
     """Run the gateway.
 
     SIGTERM leaves gracefully, SIGHUP reads the configuration again; edits of it are noticed by themselves.
+    SIGUSR1 replaces the workers without a failed request.
     """
     try:
         source = first_source(path, state)

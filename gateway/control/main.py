@@ -1,7 +1,8 @@
 """The control plane's process: one beside the workers, which serve on without it.
 
 Started by the supervisor with inherited descriptors: the admin port's listening socket, a link to the
-supervisor (the source comes first; end of file means: leave) and one to each worker.
+supervisor (the source comes first; end of file means: leave) and two to each worker, one of them for its
+successor while it is being replaced.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument("--admin", type=int, required=True)
     parser.add_argument("--supervisor", type=int, required=True)
     parser.add_argument("--workers", required=True)
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(name, signal.SIG_IGN)
     configure()
     uvloop.run(_main(parser.parse_args()))

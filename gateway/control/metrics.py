@@ -47,7 +47,7 @@ class Metrics(Collector):
         self._version = version
         self._counters: dict[str, dict[Labels, float]] = {one.name: {} for one in series.COUNTERS}
         self._histograms: dict[str, dict[Labels, Histogram]] = {one.name: {} for one in series.HISTOGRAMS}
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[tuple[int, int], _Worker] = {}  # by number and lane
         self._dropped = 0
         self._reload_failures = 0
         self._snapshot: Snapshot | None = None
@@ -74,7 +74,11 @@ class Metrics(Collector):
                 else:
                     known.counts = list(map(add, known.counts, delta.counts))
                     known.sum += delta.sum
-        self._workers[deltas.worker] = _Worker(monotonic(), deltas.gauges, deltas.open_breakers)
+        place = deltas.worker, deltas.lane
+        if deltas.gauges:
+            self._workers[place] = _Worker(monotonic(), deltas.gauges, deltas.open_breakers)
+        else:
+            self._workers.pop(place, None)
         self._dropped += batch.dropped
 
     def unreadable(self) -> None:
@@ -122,18 +126,24 @@ class Metrics(Collector):
         build.add_metric([self._version], 1)
         yield build
 
-    def _alive(self) -> dict[int, _Worker]:
+    def _alive(self) -> dict[tuple[int, int], _Worker]:
+        """While a worker is being replaced, its number is there twice."""
         since = monotonic() - SILENCE
-        return {index: worker for index, worker in self._workers.items() if worker.heard >= since}
+        return {place: worker for place, worker in self._workers.items() if worker.heard >= since}
 
     def _worker_gauges(self) -> Iterator[Metric]:
-        alive = {index: worker.gauges for index, worker in self._alive().items()}
+        alive = {place: worker.gauges for place, worker in self._alive().items()}
         inflight = sum(gauges.get(series.INFLIGHT, 0.0) for gauges in alive.values())
         yield GaugeMetricFamily(series.INFLIGHT, "Requests being answered now.", inflight)
-        resident = GaugeMetricFamily(series.RESIDENT, "Memory that a worker holds.", labels=["worker"])
-        for index, gauges in sorted(alive.items()):
+        held: Counter[int] = Counter()
+        for (number, _), gauges in sorted(alive.items()):
             if series.RESIDENT in gauges:
-                resident.add_metric([str(index)], gauges[series.RESIDENT])
+                held[number] += int(gauges[series.RESIDENT])
+        resident = GaugeMetricFamily(
+            series.RESIDENT, "Memory that a worker holds, one that is leaving included.", labels=["worker"]
+        )
+        for number, size in held.items():
+            resident.add_metric([str(number)], size)
         yield resident
         revisions = [gauges[series.REVISION] for gauges in alive.values() if series.REVISION in gauges]
         if revisions:

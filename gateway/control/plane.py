@@ -72,6 +72,10 @@ class Plane:
         await self._supervisor.send(Kind.SOURCE, source.dump())
         self._take(source)
 
+    async def roll(self) -> None:
+        """Has the workers replaced by new processes, one after another."""
+        await self._supervisor.send(Kind.ROLL)
+
     def on_records(self, kind: Kind, message: bytes) -> None:
         """A worker has said something."""
         if kind is not Kind.BATCH:

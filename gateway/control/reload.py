@@ -1,7 +1,8 @@
 """Hot reload: an edit of the configuration is served within two seconds, or refused with its problems.
 
 Files are compared by content, looked at anew each time: a Kubernetes ConfigMap is updated by swapping a
-symlink, which leaves a watched inode unchanged for ever.
+symlink, which leaves a watched inode unchanged for ever. What workers that are running cannot take up is
+brought to bear by new ones, which replace them without a failed request.
 """
 
 from __future__ import annotations
@@ -78,8 +79,12 @@ class Reloader:
             return
         self._refused = None
         self._seen = source.prints
+        stale = outdated(self._plane.source, source)
         await self._plane.adopt(source)
         log.info("configuration reloaded, serving revision %d", source.snapshot.revision)
+        if stale:
+            log.info("files of upstreams have changed, which takes new workers: %s", ", ".join(stale))
+            await self._plane.roll()
         for warning in source.loaded.warnings:
             log.warning("%s", warning)
 
@@ -91,6 +96,24 @@ class Reloader:
         for problem in problems:
             log.error("edit refused: %s", problem)
         log.error("the configuration is not valid; revision %d is served on", self._plane.snapshot.revision)
+
+
+def outdated(before: Source, after: Source) -> list[str]:
+    """The upstreams that workers would go on using as they are, although a file of theirs is another now.
+
+    A worker keeps the provider of an upstream whose definition is the same, and with it what that has read
+    from its files: certificates of an authority (`ca_file`), tasks (`book`).
+    """
+    return [
+        name
+        for name, upstream in after.snapshot.upstreams.items()
+        if before.snapshot.upstreams.get(name) == upstream
+        and any(
+            before.prints.get(Path(file)) != after.prints.get(Path(file))
+            for file in (upstream.ca_file, upstream.options.get("book"))
+            if file
+        )
+    ]
 
 
 def _succeed(source: Source, path: Path, before: Mapping[Path, bytes]) -> Source:

@@ -166,11 +166,14 @@ class HttpProtocol(asyncio.Protocol):
     # ── what the worker needs ────────────────────────────────────────────────────────────────────────
 
     def shutdown(self) -> None:
-        """uvicorn is closing: an idle connection closes now, a busy one after its answer."""
-        if self._reader.request is None:
-            self._close()
-        else:
+        """uvicorn is closing: an idle connection closes now, a busy one after its answer.
+
+        One whose head has begun to come is busy: it is not kept alive, since the service is leaving.
+        """
+        if self._reader.request is not None:
             self._reader.request.keep_alive = False
+        elif not self._reader.within_head:
+            self._close()
 
     def expire(self) -> None:
         """The deadline has passed: a late request gets 408, an idle or stalled client is cut off."""

@@ -69,8 +69,9 @@ class Line:
 class Recorder:
     """Counts finished requests and attempts of one worker."""
 
-    def __init__(self, worker: int) -> None:
+    def __init__(self, worker: int, lane: int = 0) -> None:
         self._worker = worker
+        self._lane = lane
         self.dropped = 0
         """Messages and exposures lost since the last message that was sent."""
         self._clear()
@@ -136,7 +137,7 @@ class Recorder:
 
     def flush(self, gauges: dict[str, float], open_breakers: list[tuple[str, str]]) -> bytes:
         """What has been counted since the last flush, as a message, with the worker's present state."""
-        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers)
+        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers, self._lane)
         if not self.empty:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()

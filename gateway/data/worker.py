@@ -3,6 +3,11 @@
 Started by the supervisor with inherited descriptors: its listening socket, a link to the supervisor (the
 snapshot comes first; end of file means: leave) and a link to the control plane (records go out, snapshots
 come in). It is ready without the control plane and outlives it.
+
+    lame duck   not ready, still accepting
+    hand over   stops accepting, whoever is still connected may ask once more
+    drain       after either: what is under way ends → last batch → exit
+    cut         the drain is over: what has not ended is told so
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import pickle
 import signal
@@ -32,13 +38,21 @@ from gateway.data.journey import Service
 from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
+from gateway.providers.registry import ProviderRefused
 from routing.snapshot import Snapshot
 
 SWEEP = 0.25
 """Seconds between looks at the connections' deadlines, and at what else changes slowly."""
 SIGN_OF_LIFE = 1.0
 """Seconds between two messages to the control plane when there is nothing to tell."""
+SETTLE = 0.25
+"""Seconds at least that connections accepted before a hand-over have to send a request."""
+FAREWELL = 2.0
+"""Seconds that a client which reads slowly has to take in how its answer was broken off."""
+LAST_WORDS = 2.0
+"""Seconds that the last message may wait for room in the channel to the control plane."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
+log = logging.getLogger("headgate.worker")
 
 
 class Server(uvicorn.Server):
@@ -58,27 +72,34 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._serving.set()
 
+    def stop_accepting(self) -> None:
+        """Leaves new connections to the others on the socket; those that are open stay."""
+        for server in self.servers:
+            server.close()
+
 
 class Worker:
     """One worker's life: wait for the snapshot, serve, drain, flush, leave."""
 
-    def __init__(self, index: int, supervisor: Link, control: Link) -> None:
-        self._index = index
+    def __init__(self, index: int, lane: int, supervisor: Link, control: Link) -> None:
         self._supervisor = supervisor
         self._control = control
         self._salt = os.urandom(6)
-        self._recorder = Recorder(index)
+        self._recorder = Recorder(index, lane)
         self._service: Service | None = None
-        self._first: asyncio.Future[Table] = asyncio.get_running_loop().create_future()
+        self._first: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._server: Server | None = None
         self._swept = 0.0
         self._told = 0.0
         self._gauges: dict[str, float] = {}
 
     async def run(self, listener: socket.socket) -> None:
-        """Serves until told to drain, or until the supervisor is gone."""
+        """Serves until told to drain, or until the supervisor is gone.
+
+        Raises ProviderRefused when a file that an upstream needs has gone since the snapshot was compiled.
+        """
         self._supervisor.listen(self._on_message, self._on_orphaned)
-        service = self._service = Service(await self._first, self._recorder)
+        service = self._service = Service(Table(await self._first, self._salt), self._recorder)
         # Only now: what the control plane had sent to our predecessor may be older than what we begin with.
         self._control.listen(self._on_message, lambda: None)
         service.application = make_application(service)
@@ -97,7 +118,7 @@ class Worker:
         await self._supervisor.send(Kind.READY)
         await serving
         ticking.cancel()
-        self._flush()
+        await self._flush_last()
 
     def _on_message(self, kind: Kind, message: bytes) -> None:
         if kind is Kind.SNAPSHOT:
@@ -105,6 +126,8 @@ class Worker:
         elif kind is Kind.LAME_DUCK and self._service is not None:
             self._service.ready = False
             self._service.leaving = True
+        elif kind is Kind.HAND_OVER:
+            self._hand_over()
         elif kind is Kind.DRAIN:
             self._drain()
 
@@ -113,7 +136,7 @@ class Worker:
         service = self._service
         if service is None:
             if not self._first.done():
-                self._first.set_result(Table(snapshot, self._salt))
+                self._first.set_result(snapshot)
         elif snapshot.revision > service.table.snapshot.revision:
             old, service.table = service.table, Table(snapshot, self._salt, service.table)
             old.retire(service.table)
@@ -121,13 +144,27 @@ class Worker:
     def _on_orphaned(self) -> None:
         os._exit(1)
 
+    def _hand_over(self) -> None:
+        """A successor accepts: this worker answers whom it has, and drains once they have had time to ask.
+
+        Every answer closes its connection. One that is idle is left open for a while, since a client may be
+        sending a request on it right now.
+        """
+        service, server = self._service, self._server
+        if service is None or server is None or not server.started:
+            self._drain()
+        elif not service.leaving:
+            service.leaving = True
+            server.stop_accepting()
+            wait = max(service.table.snapshot.lame_duck, SETTLE)
+            asyncio.get_running_loop().call_later(wait, self._drain)
+
     def _drain(self) -> None:
         """Stops accepting; what is under way may end within `drain` seconds."""
         service, server = self._service, self._server
         if service is None or server is None:
             os._exit(0)
         if not service.draining:
-            service.ready = False
             service.leaving = service.draining = True
             server.should_exit = True
             asyncio.get_running_loop().call_later(service.table.snapshot.drain, self._cut)
@@ -139,6 +176,11 @@ class Worker:
             run.cancel()
         for connection in list(self._server.server_state.connections):
             connection.shutdown()
+        asyncio.get_running_loop().call_later(FAREWELL, self._give_up)
+
+    def _give_up(self) -> None:
+        """Whoever has not read the end by now never will."""
+        assert self._server is not None
         self._server.force_exit = True
 
     async def _tick(self) -> None:
@@ -183,6 +225,12 @@ class Worker:
         else:
             self._recorder.dropped += 1
 
+    async def _flush_last(self) -> None:
+        """What has been counted to the end must not be lost; having no gauges, it says that we have left."""
+        message = self._recorder.flush({}, [])
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._control.send(Kind.BATCH, message), LAST_WORDS)
+
 
 def _resident() -> int:
     """Bytes of memory that this process holds (Linux; elsewhere 0)."""
@@ -196,18 +244,23 @@ def _resident() -> int:
 async def _main(arguments: argparse.Namespace) -> None:
     supervisor = Link.of_descriptor(arguments.supervisor)
     control = Link.of_descriptor(arguments.control)
-    await Worker(arguments.index, supervisor, control).run(socket.socket(fileno=arguments.listen))
+    worker = Worker(arguments.index, arguments.lane, supervisor, control)
+    await worker.run(socket.socket(fileno=arguments.listen))
 
 
 def main() -> None:
-    """`python -P -m gateway.data.worker --index I --listen FD --supervisor FD --control FD`."""
+    """`python -P -m gateway.data.worker --index I --lane 0|1 --listen FD --supervisor FD --control FD`."""
     parser = argparse.ArgumentParser(description="A Headgate worker; started by the supervisor.")
-    for name in ("--index", "--listen", "--supervisor", "--control"):
+    for name in ("--index", "--lane", "--listen", "--supervisor", "--control"):
         parser.add_argument(name, type=int, required=True)
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(one, signal.SIG_IGN)
     configure()
-    uvloop.run(_main(parser.parse_args()))
+    try:
+        uvloop.run(_main(parser.parse_args()))
+    except ProviderRefused as error:
+        log.critical("%s", error)
+        sys.exit(1)
     sys.exit(0)
 
 

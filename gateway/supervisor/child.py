@@ -19,7 +19,7 @@ YOUNG = 10.0
 """Seconds of life after which a death is taken for an accident and not for a habit."""
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
-OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 """Signals that terminals and service managers send to every process, and only the supervisor acts on."""
 
 
@@ -46,6 +46,7 @@ class Child:
         self.name = name
         self.ready = asyncio.Event()
         self.pid = 0
+        self.life: asyncio.Task[None] | None = None
         self._module = module
         self._options = options
         self._descriptors = descriptors
@@ -57,12 +58,21 @@ class Child:
         self._ended = asyncio.Event()
         self._leaving = asyncio.Event()
 
-    async def keep(self) -> None:
-        """Runs the child until it has been told to leave and has left.
+    def start(self) -> asyncio.Task[None]:
+        """Begins to keep the child; the task ends when it has been told to leave and has left.
 
-        Raises StillBorn when it gives up before it was ever ready, since it would again. One that was killed
-        is started anew.
+        It raises StillBorn when the child gives up before it was ever ready, since it would again. One that
+        was killed is started anew.
         """
+        self.life = asyncio.create_task(self._keep())
+        return self.life
+
+    async def left(self) -> None:
+        """Waits until a child that has been started is kept no longer, for whatever reason."""
+        if self.life is not None:
+            await asyncio.wait([self.life])
+
+    async def _keep(self) -> None:
         wait = 0.0
         while True:
             born = monotonic()
@@ -129,10 +139,10 @@ class Child:
         if self._link is not None:
             self._link.try_send(kind)
 
-    def leave(self) -> None:
+    def leave(self, how: Kind = Kind.DRAIN) -> None:
         """Asks it to finish and go; it is not started again."""
         self._leaving.set()
-        self.tell(Kind.DRAIN)
+        self.tell(how)
 
     def kill(self) -> None:
         """Ends it now; it is not started again."""

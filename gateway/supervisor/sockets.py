@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import resource
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 BACKLOG = 2048
 Address = tuple[Any, ...]
 """As the socket module has them: host and port first."""
-SO_ATTACH_REUSEPORT_CBPF = 51  # Linux; the socket module has no name for it
+SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF = 26, 51  # Linux; the socket module has no names for them
+Program = Sequence[tuple[int, int, int, int]]
+"""Classic BPF (bpf(4)): lines of operation, jump if true, jump if false, operand."""
 
 
 class Unavailable(Exception):
@@ -67,12 +71,35 @@ def deal_in_turn(listeners: list[socket.socket]) -> None:
         (0x94, 0, 0, len(listeners)),  # A %= count
         (0x16, 0, 0, 0),  # return A
     )
+    _attach(listeners[0], SO_ATTACH_REUSEPORT_CBPF, program)
+
+
+def turn_away(listeners: Sequence[socket.socket]) -> None:
+    """Lets no client begin another connection; those that are begun still come to be accepted.
+
+    To be called a moment before the listeners close. The kernel resets whoever waits in the queue of a
+    listener that closes, although the client has long taken its connection for made. With this filter of the
+    segments that begin a connection the queue runs dry first. A client that comes now asks again after a
+    second, as it does when a segment is lost, and is refused. Where that is not permitted the queue is not
+    dry, and its clients are reset.
+    """
+    program = (
+        (0x30, 0, 0, 13),  # A = flags of the TCP header
+        (0x54, 0, 0, 0x12),  # A &= SYN and ACK
+        (0x15, 0, 1, 0x02),  # SYN alone?
+        (0x06, 0, 0, 0),  # drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # take it whole
+    )
+    for listener in listeners:
+        _attach(listener, SO_ATTACH_FILTER, program)
+
+
+def _attach(listener: socket.socket, option: int, program: Program) -> None:
+    """Gives the socket a BPF program, if that is permitted here."""
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
     argument = struct.pack("HP", len(program), ctypes.addressof(code))
-    try:
-        listeners[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, argument)
-    except OSError:
-        return
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, option, argument)
 
 
 def raise_descriptor_limit() -> None:

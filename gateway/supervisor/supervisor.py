@@ -5,10 +5,12 @@
              → the control plane takes their last records and leaves
     SIGINT   the same without the lame duck, for whoever sits at the terminal
     SIGHUP   the control plane reads the configuration again
+    SIGUSR1  the workers are replaced, one after another: see `roll`
     a second SIGTERM or SIGINT: children are killed
 
-It holds every socket that must outlive a child: the listeners, and both ends of each worker's link to the
-control plane. What a process that was killed had not read yet is there for its successor.
+It holds every socket that must outlive a child: the listeners, and both ends of the workers' links to the
+control plane, two for each worker. What a process that was killed had not read yet is there for its
+successor.
 """
 
 from __future__ import annotations
@@ -25,13 +27,17 @@ from time import monotonic
 
 from gateway.channel.link import Kind, pair
 from gateway.control.source import Source
-from gateway.supervisor.child import Child
-from gateway.supervisor.sockets import url_of
+from gateway.supervisor.child import OURS, Child
+from gateway.supervisor.roll import Roll
+from gateway.supervisor.sockets import turn_away, url_of
 
 log = logging.getLogger("headgate.supervisor")
 
 GRACE = 5.0
 """Seconds beyond what the configuration grants after which a child that has not left is killed."""
+SETTLE = 0.25
+"""Seconds, before the listeners close, for connections that clients have begun: to be accepted, and to send a
+request."""
 ECHO = 0.5
 """Seconds within which a second request to leave is the first one's echo: some send a signal both to the
 process and to its group."""
@@ -62,46 +68,52 @@ class Supervisor:
         self._asked_at = 0.0
         self._hastened = asyncio.Event()
         self._patient = True
-        # Kept open in this process: (worker's end, control plane's end).
-        self._pairs = [pair() for _ in listeners.workers]
-        self._workers = [self._worker(index) for index in range(len(listeners.workers))]
+        self._fault: BaseException | None = None
+        # Kept open in this process: (worker's end, control plane's end), for each worker and lane.
+        self._pairs = [(pair(), pair()) for _ in listeners.workers]
+        self._roll = Roll(len(listeners.workers), self._worker, self._on_end, self._patience)
         self._control = self._control_plane()
 
     async def run(self) -> None:
         """Returns once everybody has left. Raises StillBorn when a child cannot start."""
         self._take_signals()
-        lives = [asyncio.create_task(child.keep()) for child in (*self._workers, self._control)]
-        asked = asyncio.create_task(self._asked.wait())
-        announcing = asyncio.create_task(self._announce())
+        self._roll.start()
+        self._control.start().add_done_callback(self._on_end)
+        rolling = asyncio.create_task(self._serve())
         try:
-            await asyncio.wait((asked, *lives), return_when=asyncio.FIRST_COMPLETED)
-            for life in lives:
-                if life.done():
-                    life.result()
-            await self._leave(lives)
+            await self._asked.wait()
+            rolling.cancel()
+            if self._fault is not None:
+                raise self._fault
+            await self._leave()
         finally:
-            asked.cancel()
-            announcing.cancel()
+            rolling.cancel()
             self._kill()
-            await asyncio.gather(asked, announcing, *lives, return_exceptions=True)
+            await asyncio.gather(rolling, *(child.left() for child in self._children), return_exceptions=True)
             self._listeners.close()
             self._take_no_signals()
 
     # ── the children ─────────────────────────────────────────────────────────────────────────────────
 
-    def _worker(self, index: int) -> Child:
-        listener, end = self._listeners.workers[index].fileno(), self._pairs[index][0].fileno()
+    @property
+    def _children(self) -> list[Child]:
+        return [*self._roll.everybody, self._control]
+
+    def _worker(self, index: int, lane: int) -> Child:
+        listener, end = self._listeners.workers[index].fileno(), self._pairs[index][lane][0].fileno()
+        numbers = {"--index": index, "--lane": lane, "--listen": listener, "--control": end}
         return Child(
             f"worker {index}",
             "gateway.data.worker",
-            ["--index", str(index), "--listen", str(listener), "--control", str(end)],
+            [str(word) for option in numbers.items() for word in option],
             (listener, end),
             greeting=lambda: (Kind.SNAPSHOT, self._snapshot),
             on_message=self._on_message,
         )
 
     def _control_plane(self) -> Child:
-        admin, ends = self._listeners.admin.fileno(), [end.fileno() for _, end in self._pairs]
+        ends = [end.fileno() for lanes in self._pairs for _, end in lanes]
+        admin = self._listeners.admin.fileno()
         return Child(
             "control plane",
             "gateway.control.main",
@@ -116,26 +128,44 @@ class Supervisor:
         if kind is Kind.SOURCE:
             self._source = Source.read(message)
             self._snapshot = pickle.dumps(self._source.snapshot, protocol=5)
+        elif kind is Kind.ROLL:
+            self._roll.ask()
 
-    async def _announce(self) -> None:
-        """One line once every worker serves."""
-        for worker in self._workers:
+    def _on_end(self, life: asyncio.Task[None]) -> None:
+        """A child is kept running no longer: it was told to leave, or it never can be."""
+        fault = None if life.cancelled() else life.exception()
+        if fault is not None:
+            self._fault = self._fault or fault
+            self._asked.set()
+
+    def _patience(self) -> float:
+        """Seconds after which a worker that has handed over should have left."""
+        return max(self._source.snapshot.lame_duck, SETTLE) + self._source.snapshot.drain + GRACE
+
+    async def _serve(self) -> None:
+        """Says when every worker serves; from then on replaces them whenever that is asked for."""
+        for worker in self._roll.serving:
             await worker.ready.wait()
+        self._announce()
+        await self._roll.run()
+
+    def _announce(self) -> None:
+        """One line that says where it serves."""
         url, admin = url_of(self._listeners.workers[0]), url_of(self._listeners.admin)
         path = self._source.path
         fields = {
             "event": "serving",
             "url": url,
             "admin_url": admin,
-            "workers": len(self._workers),
+            "workers": len(self._pairs),
             "config": str(path) if path else None,
-            "processes": {child.name: child.pid for child in (*self._workers, self._control)},
+            "processes": {child.name: child.pid for child in self._children},
         }
         log.info(
             "serving %s (%d %s, configuration from %s), admin on %s",
             url,
-            len(self._workers),
-            "worker" if len(self._workers) == 1 else "workers",
+            len(self._pairs),
+            "worker" if len(self._pairs) == 1 else "workers",
             path or "the environment",
             admin,
             extra={"fields": fields},
@@ -148,17 +178,18 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGTERM, self._on_leave, True)
         loop.add_signal_handler(signal.SIGINT, self._on_leave, False)
         loop.add_signal_handler(signal.SIGHUP, self._control.tell, Kind.RELOAD)
+        loop.add_signal_handler(signal.SIGUSR1, self._roll.ask)
         loop.add_signal_handler(signal.SIGCHLD, self._on_child)
 
     def _take_no_signals(self) -> None:
         """There is nothing left to hasten: the exit status is 0, whatever comes during the last moments."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in OURS:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 
     def _on_child(self) -> None:
-        for child in (*self._workers, self._control):
+        for child in self._children:
             child.look()
 
     def _on_leave(self, patient: bool) -> None:
@@ -172,27 +203,40 @@ class Supervisor:
             self._kill()
 
     def _kill(self) -> None:
-        for child in (*self._workers, self._control):
+        for child in self._children:
             child.kill()
 
-    async def _leave(self, lives: list[asyncio.Task[None]]) -> None:
+    async def _leave(self) -> None:
         """Lame duck, then drain; the control plane goes last."""
         snapshot = self._source.snapshot
-        for child in (*self._workers, self._control):
+        self._roll.stop()
+        for child in self._children:
             child.tell(Kind.LAME_DUCK)
-        lame_duck = snapshot.lame_duck if self._patient else 0.0
-        if lame_duck:
-            log.info("leaving: not ready, still accepting for %g s", lame_duck)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hastened.wait(), lame_duck)
+        if self._patient:
+            log.info("leaving: not ready, still accepting for %g s", snapshot.lame_duck)
+            await self._pause(snapshot.lame_duck)
+            turn_away(self._listeners.workers)
+            await self._pause(SETTLE)
         log.info("leaving: %g s at most for what is under way", snapshot.drain)
         # Ours first: with a copy open here the kernel would go on queueing connections for nobody.
         for listener in self._listeners.workers:
             listener.close()
-        for worker in self._workers:
+        workers = self._roll.everybody
+        for worker in workers:
             worker.leave()
-        await asyncio.wait(lives[:-1], timeout=snapshot.drain + GRACE)
-        for worker in self._workers:
+        await _all_left(workers, snapshot.drain + GRACE)
+        for worker in workers:
             worker.kill()
         self._control.leave()
-        await asyncio.wait(lives[-1:], timeout=GRACE)
+        await _all_left([self._control], GRACE)
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, unless somebody is in a hurry."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hastened.wait(), seconds)
+
+
+async def _all_left(children: Sequence[Child], timeout: float) -> None:
+    """Waits until they have left, `timeout` seconds at most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*(child.left() for child in children)), timeout)
