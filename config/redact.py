@@ -37,7 +37,5 @@ def _hide(value: Any) -> Any:
 def _place(url: SecretStr) -> str:
     """Where a URL leads, without what may be secret in it."""
     parts = urlsplit(url.get_secret_value())
-    if not parts.hostname:
-        return url.get_secret_value()
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{parts.port}" if parts.port else f"{parts.scheme}://{host}"
+    hosts = parts.netloc.rpartition("@")[2]  # of Sentinels there are several
+    return f"{parts.scheme}://{hosts}" if hosts else url.get_secret_value()

@@ -111,15 +111,25 @@ class Passthrough(Model):
 
 
 _SHARED = frozenset({"redis", "rediss", "redis+sentinel"})
+_SENTINELS = re.compile(r"(redis\+sentinel://(?:[^/?#]*@)?)([^/?#]*)")
 
 
 def _store_url(value: SecretStr) -> SecretStr:
     if value.get_secret_value() != "sqlite":
         try:
-            split_url(value.get_secret_value(), _SHARED)
+            for url in _by_host(value.get_secret_value()):
+                split_url(url, _SHARED)
         except ValueError as error:
             raise ValueError(f"{error}, or be sqlite") from None
     return value
+
+
+def _by_host(url: str) -> list[str]:
+    """The URL with one host at a time: Sentinels are several, with commas between them."""
+    if (found := _SENTINELS.match(url)) is None:
+        return [url]
+    before, hosts = found.groups()
+    return [f"{before}{host}{url[found.end() :]}" for host in hosts.split(",")]
 
 
 class Store(Model):

@@ -96,3 +96,13 @@ def test_a_store_on_this_machine_is_shown() -> None:
     """).config
     assert redacted(config)["store"] == {"url": "sqlite"}
     assert redacted(config)["upstreams"]["a"]["base_url"] == "http://[::1]:80/v1"
+
+
+def test_sentinels_are_shown_without_what_opens_them() -> None:
+    config = loaded("""
+        server: {signing_keys: [0123456789abcdef0123456789abcdef]}
+        store: {url: "redis+sentinel://user:hunter2@a:26379,b,[::1]:1/main?sentinel_password=hunter2"}
+        upstreams: {a: {provider: openai, base_url: "http://[::1]:80/v1/"}}
+        routes: {r: {variants: {v: {upstream: a, model: m}}, variant: v}}
+    """).config
+    assert redacted(config)["store"] == {"url": "redis+sentinel://a:26379,b,[::1]:1"}

@@ -165,6 +165,10 @@ def test_promql_guardrails_need_bounds_and_names(query: str, told: str) -> None:
             "store: {url: mysql://x}\n",
             "1: store.url: must begin with redis:// or redis+sentinel:// or rediss://, or be sqlite",
         ),
+        (
+            'store: {url: "redis+sentinel://a,:1/main"}\n',
+            "1: store.url: must name a host, and a port above 0 if any, or be sqlite",
+        ),
         ("passthrough: {upstream: other}\n", "1: passthrough.upstream: there is no upstream `other`"),
         (
             "passthrough: {upstream: openai, paths: [organization]}\n",

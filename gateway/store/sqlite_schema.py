@@ -1,0 +1,71 @@
+"""The tables of the SQLite store."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from time import sleep
+
+BUSY = 0.3
+"""Seconds that a transaction waits for another process's, such as a backup's."""
+
+ATTEMPTS = 10
+
+VERSION = 1
+"""Kept in the file as `user_version`; a file of a newer version is not touched."""
+
+SCHEMA = """
+CREATE TABLE documents (rollout TEXT PRIMARY KEY, stored BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE audit (rollout TEXT, time INTEGER, stored BLOB, PRIMARY KEY (rollout, time, stored)) WITHOUT
+ROWID; CREATE TABLE leases (name TEXT PRIMARY KEY, token INTEGER, until INTEGER, holder TEXT) WITHOUT ROWID;
+CREATE TABLE secrets (name TEXT PRIMARY KEY, stored BLOB NOT NULL) WITHOUT ROWID; CREATE TABLE replicas
+(replica TEXT PRIMARY KEY, until INTEGER, stored BLOB NOT NULL) WITHOUT ROWID; CREATE TABLE ended (rollout
+TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID; CREATE TABLE forgotten (rollout TEXT, epoch INTEGER,
+until INTEGER, PRIMARY KEY (rollout, epoch)) WITHOUT ROWID; CREATE TABLE cells (
+    rollout TEXT, epoch INTEGER, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (rollout, epoch, name)
+) WITHOUT ROWID;
+CREATE TABLE units (
+    rollout TEXT, epoch INTEGER, name BLOB, state BLOB NOT NULL, PRIMARY KEY (rollout, epoch, name)
+) WITHOUT ROWID;
+CREATE TABLE outcomes (request BLOB PRIMARY KEY, until INTEGER, stored BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX outcomes_until ON outcomes (until);
+"""
+"""Times are milliseconds since 1970. A name in `units` is unique in its epoch, one in `outcomes` begins with
+the request's time."""
+
+
+def prepare(path: Path) -> sqlite3.Connection:
+    """The open database, its tables made if need be. Raises sqlite3.Error or OSError."""
+    # Made here so that it is its owner's only; what SQLite puts beside it takes the same mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    database = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    try:
+        _log_ahead(database)
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("BEGIN IMMEDIATE")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise sqlite3.DatabaseError("it was written by a newer Headgate")
+        if version == 0:
+            for statement in SCHEMA.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {VERSION}")
+        database.execute("COMMIT")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _log_ahead(database: sqlite3.Connection) -> None:
+    """Switches to WAL mode. Of several that do so at once SQLite refuses all but one without waiting."""
+    for _ in range(ATTEMPTS):
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            sleep(BUSY / ATTEMPTS)
+        else:
+            return
+    database.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,119 @@
+"""The SQLite store's transactions on evidence and outcomes, carried out on its thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from gateway.store import batch
+from gateway.store.base import AUDIT_KEPT, Applied, Handle
+from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.outcomes import Receipt, Report
+
+DOCUMENT = "SELECT stored FROM documents WHERE rollout = ?"
+TOKEN = "SELECT token FROM leases WHERE name = ?"
+ENDED = "SELECT epoch FROM ended WHERE rollout = ?"
+
+SWEPT = 2_000
+"""Rows deleted at once."""
+
+
+def value(row: tuple[Any, ...] | None) -> Any:
+    """The only column of a row; None without one."""
+    return None if row is None else row[0]
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, *, durable: bool = False) -> Iterator[None]:
+    """One transaction; a durable one is on the disk when this ends."""
+    if durable:
+        database.execute("PRAGMA synchronous = FULL")
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            database.execute("COMMIT")
+        except BaseException:
+            # After a full disk SQLite may have rolled back by itself.
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+    finally:
+        if durable:
+            database.execute("PRAGMA synchronous = NORMAL")
+
+
+def log(database: sqlite3.Connection, rollout: str, time: int, stored: bytes) -> None:
+    """Adds an audit entry and drops what is too much."""
+    database.execute("INSERT OR IGNORE INTO audit VALUES (?, ?, ?)", (rollout, time, stored))
+    of_rollout = "FROM audit WHERE rollout = ?1"
+    oldest = f"SELECT time, stored {of_rollout} ORDER BY time DESC, stored DESC LIMIT 1 OFFSET ?2"
+    database.execute(f"DELETE {of_rollout} AND (time, stored) < ({oldest})", (rollout, AUDIT_KEPT - 1))
+
+
+def apply(
+    database: sqlite3.Connection, rollout: str, epoch: int, groups: Mapping[UnitKey, list[Fact]], depth: int
+) -> Applied:
+    """Folds facts into their units, and what that changes into the cells."""
+    with transaction(database):
+        ended = value(database.execute(ENDED, (rollout,)).fetchone())
+        if ended is not None and epoch <= ended:
+            return Applied(0, True)
+        select = "SELECT state FROM units WHERE rollout = ? AND epoch = ? AND name = ?"
+        names = {key: batch.unit_name(key) for key in groups}
+        states = {}
+        for key, name in names.items():
+            row = database.execute(select, (rollout, epoch, name)).fetchone()
+            if row is not None:
+                states[key] = row[0]
+        changed, counts = batch.advance(states, groups, depth)
+        database.executemany(
+            "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
+            [(rollout, epoch, names[key], state) for key, state in changed.items()],
+        )
+        database.executemany(
+            "INSERT INTO cells VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            [(rollout, epoch, name, count) for name, count in counts.items()],
+        )
+        return Applied(len(changed), False)
+
+
+def record(
+    database: sqlite3.Connection, reports: Mapping[Handle, Sequence[Report]], until: int
+) -> dict[Handle, list[Receipt]]:
+    """Notes reports of outcomes, kept until a time."""
+    receipts: dict[Handle, list[Receipt]] = {}
+    rows = []
+    with transaction(database):
+        for request, told in reports.items():
+            name = batch.request_name(request)
+            row = database.execute("SELECT stored FROM outcomes WHERE request = ?", (name,)).fetchone()
+            stored: bytes = value(row) or b""
+            noted, receipts[request] = batch.noted(stored, told)
+            if noted != stored:
+                rows.append((name, until, noted))
+        database.executemany(
+            "INSERT INTO outcomes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " stored = excluded.stored, until = max(until, excluded.until)",
+            rows,
+        )
+    return receipts
+
+
+def sweep(database: sqlite3.Connection, now: int) -> None:
+    """Deletes some of what is past its time."""
+    with transaction(database):
+        some = "SELECT request FROM outcomes WHERE until <= ? LIMIT ?"
+        database.execute(f"DELETE FROM outcomes WHERE request IN ({some})", (now, SWEPT))
+        database.execute("DELETE FROM replicas WHERE until <= ?", (now,))
+        due = "SELECT rollout, epoch FROM forgotten WHERE until <= ? LIMIT 1"
+        epoch = database.execute(due, (now,)).fetchone()
+        if epoch is None:
+            return
+        database.execute("DELETE FROM cells WHERE rollout = ? AND epoch = ?", epoch)
+        some = "SELECT name FROM units WHERE rollout = ?1 AND epoch = ?2 LIMIT ?3"
+        units = f"DELETE FROM units WHERE rollout = ?1 AND epoch = ?2 AND name IN ({some})"
+        if database.execute(units, (*epoch, SWEPT)).rowcount < SWEPT:
+            database.execute("DELETE FROM forgotten WHERE rollout = ? AND epoch = ?", epoch)

@@ -1,0 +1,295 @@
+"""A shared store that stalls, dies, loses replies, is full or read-only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.store import valkey, valkey_client
+from gateway.store.base import Applied, Document, Entry, Handle, Store, Unavailable
+from routing.evidence.outcomes import RECORDED, Receipt
+from tests.support.place import (
+    CALLS,
+    REPORTS,
+    REQUEST,
+    ROLLOUT,
+    Place,
+    heard,
+    one_unit,
+    passed_cells,
+    refused,
+    run,
+)
+from tests.support.valkey import Between, Server, sentinel
+
+
+@pytest.fixture
+def place(own: Server, tmp_path: Path) -> Place:
+    """The store on a server of this test alone."""
+    return Place(own.url, tmp_path)
+
+
+@pytest.fixture
+def between(own: Server) -> Iterator[Between]:
+    """What stands before it."""
+    standing = Between(own.port)
+    standing.start()
+    yield standing
+    standing.stop()
+
+
+@pytest.fixture
+def place_behind(between: Between, tmp_path: Path) -> Place:
+    """The same, seen through what stands before it."""
+    return Place(f"redis://127.0.0.1:{between.port}", tmp_path)
+
+
+def test_every_operation_is_covered() -> None:
+    operations = {name for name in vars(Store) if not name.startswith("_")}
+    assert set(CALLS) == operations - {"news", "settle", "sweep", "close"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_stalled_server_is_given_up_in_time(own: Server, place: Place, name: str) -> None:
+    async def test(store: Store) -> None:
+        await CALLS[name](store)
+        own.stall()
+        await refused(CALLS[name](store))
+        fresh = place.open()
+        await refused(CALLS[name](fresh))
+        await fresh.close()
+        own.go_on()
+        await CALLS[name](store)
+
+    try:
+        run(test, place)
+    finally:
+        own.go_on()
+
+
+def test_many_calls_on_a_stalled_server_end_in_time(own: Server, place: Place) -> None:
+    async def test(store: Store) -> None:
+        await store.documents()
+        own.stall()
+        await asyncio.gather(*(refused(store.documents()) for _ in range(100)))
+
+    try:
+        run(test, place)
+    finally:
+        own.go_on()
+
+
+def test_a_killed_server_is_noticed_at_once_and_used_again_when_it_is_back(own: Server, place: Place) -> None:
+    async def test(store: Store) -> None:
+        await store.put(ROLLOUT, Document(17, {"weight": 50}), expected=0)
+        await store.apply(ROLLOUT, 1, one_unit(True))
+        old = await store.acquire("leader", "a", 30)
+        assert old is not None
+        assert await store.claim("units", b"first") == b"first"
+        own.kill()
+        for _ in range(3):
+            await refused(store.document(ROLLOUT))
+        own.start()
+        # It comes back empty. What replicas know is put back, and counts on.
+        assert await store.document(ROLLOUT) is None
+        await store.put(ROLLOUT, Document(17, {"weight": 50}), expected=0, lease=old)
+        assert await store.claim("units", b"first") == b"first"
+        new = await store.acquire("leader", "b", 30)
+        assert new is not None
+        assert new.token > old.token
+        assert await store.apply(ROLLOUT, 1, one_unit(True)) == Applied(1, False)
+
+    run(test, place)
+
+
+def test_an_older_snapshot_of_the_store_takes_the_newer_document(place: Place) -> None:
+    async def test(store: Store) -> None:
+        await store.put(ROLLOUT, Document(12, {"weight": 10}), expected=0)
+        await store.put(ROLLOUT, Document(17, {"weight": 50}), expected=12)
+        assert await store.document(ROLLOUT) == Document(17, {"weight": 50})
+
+    run(test, place)
+
+
+def test_a_write_whose_reply_was_lost_counts_once(
+    place: Place, place_behind: Place, between: Between
+) -> None:
+    entry = Entry(1, {"cause": "promote"})
+
+    async def lost(call: Callable[[], Awaitable[Any]]) -> Any:
+        """What the second attempt returns; the first has reached the server, once."""
+        before = between.lost
+        between.loses = b"EVALSHA"
+        await refused(call())
+        assert between.lost == before + 1
+        between.loses = b""
+        return await call()
+
+    async def test(near: Store, far: Store) -> None:
+        for name in ("put", "append", "acquire", "apply", "record", "claim", "beat"):
+            await CALLS[name](near)  # so that the server knows the scripts
+        assert await lost(lambda: far.apply("a/b", 1, one_unit(True))) == Applied(0, False)
+        assert passed_cells(await near.evidence("a/b", 1)) == {(0, 1): 1}
+        assert await lost(lambda: far.put("a/b", Document(1, {}), expected=0, entry=entry)) is None
+        assert await near.document("a/b") == Document(1, {})
+        assert await near.history("a/b") == [entry]
+        await lost(lambda: far.append("a/b", Entry(2, {})))
+        assert await near.history("a/b") == [entry, Entry(2, {})]
+        first, again = (Handle(REQUEST.time, bytes([index]) * 12) for index in (1, 2))
+        for request in (first, again):
+            receipts = await lost(lambda request=request: far.record({request: REPORTS[REQUEST]}, 60))  # type: ignore[misc]
+            assert receipts == {request: [Receipt(RECORDED, True)]}
+            assert len(await near.outcomes(request)) == 1
+        lease = await lost(lambda: far.acquire("a", "me", 30))
+        assert lease == await near.acquire("a", "me", 30)
+        assert await lost(lambda: far.claim("a", b"mine")) == await near.claim("a", b"other") == b"mine"
+
+    run(test, place, place_behind)
+
+
+def test_a_slow_server_is_given_up_and_its_late_replies_are_nobody_elses(
+    place_behind: Place, between: Between
+) -> None:
+    async def test(store: Store) -> None:
+        assert await store.claim("a", b"1") == b"1"
+        assert await store.claim("b", b"2") == b"2"
+        between.delay = 0.5
+        for _ in range(3):
+            await refused(store.claim("a", b""))
+        between.delay = 0.0
+        for _ in range(10):
+            assert await store.claim("b", b"") == b"2"
+
+    run(test, place_behind)
+
+
+def test_a_caller_who_gives_up_leaves_no_reply_behind(place_behind: Place, between: Between) -> None:
+    async def test(store: Store) -> None:
+        assert await store.claim("a", b"1") == b"1"
+        assert await store.claim("b", b"2") == b"2"
+        between.delay = 0.05
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(store.claim("a", b""), 0.02)
+        between.delay = 0.0
+        assert [await store.claim("b", b"") for _ in range(10)] == [b"2"] * 10
+
+    run(test, place_behind)
+
+
+def test_a_full_server_refuses_writes_and_is_read(own: Server, place: Place) -> None:
+    async def test(store: Store) -> None:
+        await store.apply(ROLLOUT, 1, one_unit(True))
+        own.say("CONFIG", "SET", "maxmemory", "1")
+        await refused(store.apply(ROLLOUT, 1, one_unit(False)))
+        assert passed_cells(await store.evidence(ROLLOUT, 1)) == {(0, 1): 1}
+        own.say("CONFIG", "SET", "maxmemory", "0")
+        await store.apply(ROLLOUT, 1, one_unit(False))
+        assert passed_cells(await store.evidence(ROLLOUT, 1)) == {(20, 1): 1}
+
+    run(test, place)
+
+
+def test_a_master_that_has_become_a_replica_refuses_and_recovers(own: Server, place: Place) -> None:
+    async def test(store: Store) -> None:
+        await store.apply(ROLLOUT, 1, one_unit(True))
+        own.say("REPLICAOF", "127.0.0.1", "9")
+        await refused(store.apply(ROLLOUT, 1, one_unit(False)))
+        own.say("REPLICAOF", "NO", "ONE")
+        await store.apply(ROLLOUT, 1, one_unit(False))
+
+    run(test, place)
+
+
+def test_sentinels_lead_to_the_new_master(own: Server, tmp_path: Path) -> None:
+    replica = Server(tmp_path, "--replicaof", f"127.0.0.1 {own.port}").start()
+    watcher = sentinel(tmp_path, own).start()
+    watcher.say("SENTINEL", "SET", "main", "down-after-milliseconds", "300")
+    watcher.wait_for(lambda: b"num-slaves\r\n$1\r\n1" in watcher.say("SENTINEL", "MASTER", "main"))
+    replica.wait_for(lambda: b"master_link_status:up" in replica.say("INFO", "replication"))
+
+    async def test(store: Store) -> None:
+        await store.put(ROLLOUT, Document(1, {}), expected=0)
+        replica.wait_for(lambda: b"document" in replica.say("HGETALL", "headgate:{state}:documents") or
+                         b"revision" in replica.say("HGETALL", "headgate:{state}:documents"))  # fmt: skip
+        own.kill()
+        await refused(store.document(ROLLOUT))
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                await store.put(ROLLOUT, Document(2, {}), expected=1)
+                break
+            except Unavailable:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+        assert await store.document(ROLLOUT) == Document(2, {})
+
+    try:
+        run(test, Place(f"redis+sentinel://127.0.0.1:{watcher.port}/main", tmp_path))
+    finally:
+        watcher.kill()
+        replica.kill()
+
+
+def test_news_goes_on_after_the_server_was_away(
+    own: Server, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(valkey, "RECONNECT", 0.05)
+
+    async def test(store: Store) -> None:
+        news = store.news()
+        await heard(news, "")
+        own.kill()
+        own.start()
+        await heard(news, "")
+        await store.put(ROLLOUT, Document(1, {}), expected=0)
+        await heard(news, ROLLOUT)
+
+    run(test, place)
+
+
+def test_a_subscription_that_has_died_in_silence_is_made_anew(
+    own: Server, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(valkey, "RECONNECT", 0.05)
+    monkeypatch.setattr(valkey_client, "LISTEN", 0.1)
+
+    async def test(store: Store) -> None:
+        news = store.news()
+        await heard(news, "")
+        await store.put(ROLLOUT, Document(1, {}), expected=0)
+        await heard(news, ROLLOUT)
+        waiting = asyncio.create_task(heard(news, ""))
+        await asyncio.sleep(0.5)  # answered pings
+        assert not waiting.done()
+        own.stall()
+        await asyncio.sleep(0.5)
+        own.go_on()
+        await waiting
+
+    try:
+        run(test, place)
+    finally:
+        own.go_on()
+
+
+def test_units_that_others_always_write_first_are_a_conflict(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(valkey, "ASIDE", 0.0)
+
+    async def test(store: Store) -> None:
+        async def stale(*_: object) -> list[bytes]:
+            return [b"unit"]
+
+        monkeypatch.setattr(store._client, "script", stale)  # type: ignore[attr-defined]
+        for call in (store.apply(ROLLOUT, 1, one_unit(True)), store.record(REPORTS, 60)):
+            with pytest.raises(valkey.Conflict, match="others"):
+                await call
+
+    run(test, place)
