@@ -106,6 +106,7 @@ class _Compiler:
             retries=route.retries,
             retry_ambiguous=route.retry_ambiguous,
             breaker=_breaker(route.breaker),
+            captures=bool(route.validators),
         )
 
     def _variant(self, name: str, variant: variants.Variant) -> Variant:

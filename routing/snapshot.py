@@ -209,6 +209,8 @@ class Route:
     retry_ambiguous: bool = False
     breaker: BreakerRule | None = BreakerRule()
     """None: its variants are called whatever happens."""
+    captures: bool = False
+    """Whether the control plane wants to see whole answers."""
     after: Mapping[str, tuple[Variant, ...]] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -30,6 +30,9 @@ class Kind(IntEnum):
     RELOAD = 6  # supervisor → control plane: read the configuration again
     SOURCE = 7  # supervisor → control plane: what it starts from; back: what its successor will
     ROLL = 8  # control plane → supervisor: replace the workers
+    OUTCOMES = 10  # worker → control plane: outcomes.Handed
+    ANSWER = 12  # worker → control plane: answers.Answered
+    RECEIPTS = 11  # control plane → worker: outcomes.Receipts
     HAND_OVER = 9  # supervisor → worker: a successor accepts on your socket; finish and leave
 
 
@@ -48,8 +51,7 @@ class Link:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         end.setblocking(False)
-        self._parts: list[bytes] = []
-        self._kind = 0
+        self._parts: dict[int, list[bytes]] = {}  # of one message a kind: they may mingle
 
     @classmethod
     def of_descriptor(cls, descriptor: int) -> Link:
@@ -73,23 +75,19 @@ class Link:
                 return
             message = self._assemble(packet)
             if message is not None:
-                on_message(Kind(self._kind), message)
+                on_message(Kind(packet[0]), message)
 
         loop.add_reader(self._end, readable)
 
     def _assemble(self, packet: bytes) -> bytes | None:
         kind, flags = packet[0], packet[1]
         if flags & _FIRST:
-            self._parts.clear()
-            self._kind = kind
-        elif not self._parts or kind != self._kind:
+            self._parts[kind] = []
+        parts = self._parts.get(kind)
+        if parts is None:
             return None  # the rest of a message whose head was dropped
-        self._parts.append(packet[2:])
-        if not flags & _LAST:
-            return None
-        message = b"".join(self._parts)
-        self._parts.clear()
-        return message
+        parts.append(packet[2:])
+        return b"".join(self._parts.pop(kind)) if flags & _LAST else None
 
     def try_send(self, kind: Kind, message: bytes = b"") -> bool:
         """Sends without waiting; False when the channel is full or gone and the message is dropped."""

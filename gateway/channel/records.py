@@ -41,6 +41,9 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     cost: float
     items: int
     wants_outcome: bool
+    sealed: int = 0
+    """The time in the request id, in milliseconds since 1970; 0: it was never sealed."""
+    stratum_index: int = 0
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):

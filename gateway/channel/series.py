@@ -85,11 +85,33 @@ DIFFICULTY_INVALID = Series(
     "headgate_difficulty_invalid", "Explicit difficulties that were ignored as invalid.", ("route",)
 )
 
+OUTCOMES = Series(
+    "headgate_outcomes",
+    "Reported outcomes, each once a request; a contradiction adds one `conflict`.",
+    ("route", "segment", "variant", "metric", "value"),
+)
+OUTCOME_SCORE = Series(
+    "headgate_outcome_score",
+    "Reported scores.",
+    ("route", "segment", "variant"),
+    (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
+VALIDATIONS = Series(
+    "headgate_validations",
+    "Answers judged by their route's validators, by assigned variant.",
+    ("route", "variant", "result"),
+)
+
 COUNTERS = (
     REQUESTS, ATTEMPTS, TOKENS, COST, UNPRICED, ITEMS, APPLICATION_REQUESTS, APPLICATION_COST,
     DIFFICULTY_SOURCE, DIFFICULTY_INVALID,
 )  # fmt: skip
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
+"""What workers count."""
+
+ALL_COUNTERS = (*COUNTERS, OUTCOMES, VALIDATIONS)
+ALL_HISTOGRAMS = (*HISTOGRAMS, OUTCOME_SCORE)
+"""With what the control plane counts itself."""
 
 INFLIGHT = "headgate_inflight_requests"
 RESIDENT = "headgate_worker_resident_bytes"

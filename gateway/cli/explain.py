@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -17,6 +15,7 @@ from rich.table import Table
 from config.environment import from_environment
 from config.load import load
 from config.problems import ConfigError
+from gateway.cli.client import check_url, post, refuse
 from gateway.control.errors import Refusal
 from gateway.control.explain import Question, answer
 from gateway.control.source import Secrets, compile_source
@@ -26,8 +25,6 @@ from routing.snapshot import Snapshot
 
 DEFAULT_FILE = Path("headgate.yaml")
 EXPLAIN = "/admin/v1/explain"
-TIMEOUT = 10.0
-"""Seconds to wait for a running gateway."""
 
 REASONS = {
     "rollout": "by the segment's rollout",
@@ -47,24 +44,14 @@ def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
-            raise click.BadParameter("give the admin plane's address, such as http://127.0.0.1:8081.")
-    return value
-
-
 @click.command()
 @click.option(
     "--config", "path", type=click.Path(path_type=Path, dir_okay=False),
     help="The configuration.  [default: ./headgate.yaml, else environment variables]",
 )  # fmt: skip
-@click.option("--url", callback=_url, help="Ask a running gateway's admin plane, with HEADGATE_ADMIN_KEY.")
+@click.option(
+    "--url", callback=check_url, help="Ask a running gateway's admin plane, with HEADGATE_ADMIN_KEY."
+)
 @click.option(
     "--request", "file", type=click.File("rb", lazy=True), required=True,
     help="The JSON body of a chat completion; - reads it from the standard input.",
@@ -145,32 +132,10 @@ def _work_out(snapshot: Snapshot, body: dict[str, Any], headers: dict[str, str])
 
 
 def _ask(url: str, question: dict[str, Any]) -> dict[str, Any]:
-    """Asks a running gateway: directly, with no proxy, and following no redirect with the key."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
-    headers = {"content-type": "application/json"}
-    key = os.environ.get("HEADGATE_ADMIN_KEY")
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-    try:
-        connection.request(
-            "POST", f"{parts.path.rstrip('/')}/admin/v1/explain", json.dumps(question), headers
-        )
-        response = connection.getresponse()
-        content = response.read()
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise click.ClickException(f"cannot ask the gateway at {parts.netloc}: {error}") from None
-    finally:
-        connection.close()
-    try:
-        parsed = json.loads(content)
-        if response.status == 200:
-            return dict(parsed)
-        message = str(parsed["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = f"{parts.netloc} answered {response.status}; is it the admin plane of a gateway?"
-    raise click.ClickException(message)
+    status, explanation = post(url, EXPLAIN, question, key="HEADGATE_ADMIN_KEY")
+    if status != 200:
+        raise refuse(explanation)
+    return dict(explanation)
 
 
 def render(explanation: dict[str, Any], console: Console) -> None:

@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "gateway.cli.demo:command",
     "check": "gateway.cli.check:command",
     "explain": "gateway.cli.explain:command",
+    "outcome": "gateway.cli.outcome:command",
     "upstream": "gateway.cli.upstream:command",
     "keys": "gateway.cli.keys:command",
 }

@@ -88,7 +88,9 @@ def first_source(path: Path | None, state: Path) -> Source:
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
     snapshot = compile_source(loaded.config, secrets, 1)
-    return Source(path.absolute() if path else None, loaded, prints, secrets, snapshot, time())
+    return Source(
+        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time()
+    )
 
 
 def _load(path: Path | None) -> Loaded:

@@ -12,6 +12,7 @@ from gateway.control import access, explain
 from gateway.control.errors import Refusal, install
 from gateway.control.plane import Plane
 from gateway.control.requests import describe_request
+from gateway.store.base import StoreError
 from routing.request_id import InvalidRequestId
 from routing.snapshot import Key
 
@@ -79,7 +80,11 @@ def _add_admin(app: FastAPI, plane: Plane) -> None:
     async def request(request_id: str, reader: Reader) -> Mapping[str, Any]:
         """What is known of a request."""
         try:
-            return describe_request(request_id, plane.opener, plane.snapshot, plane.exposures)
+            return await describe_request(
+                request_id, plane.opener, plane.snapshot, plane.exposures, plane.store
+            )
+        except StoreError:
+            raise Refusal(503, "The store cannot be reached now.", code="store_unavailable") from None
         except InvalidRequestId:
             raise Refusal(400, "This is not a request id of this gateway.", param="request_id") from None
 

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 
 import uvicorn
@@ -58,7 +59,7 @@ class Control:
             await self._source, self._supervisor, self._workers, Metrics(version("headgate"))
         )
         for worker in self._workers:
-            worker.listen(plane.on_records, lambda: None)
+            worker.listen(partial(plane.on_message, worker), lambda: None)
         reloader = self._reloader = Reloader(plane)
         config = uvicorn.Config(
             make_app(plane), lifespan="off", loop="none", ws="none", log_config=None, access_log=False,
@@ -67,10 +68,13 @@ class Control:
         self._server = Server(config)
         plane.ready = True
         await self._supervisor.send(Kind.READY)
-        watching = asyncio.create_task(reloader.watch())
-        watching.add_done_callback(self._on_watched)
+        running = [asyncio.create_task(work) for work in (reloader.watch(), *plane.work())]
+        for task in running:
+            task.add_done_callback(self._on_ended)
         await self._server.serve(sockets=[admin])
-        watching.cancel()
+        for task in running:
+            task.cancel()
+        await plane.close()
 
     def _on_message(self, kind: Kind, message: bytes) -> None:
         if kind is Kind.SOURCE and not self._source.done():
@@ -88,10 +92,10 @@ class Control:
             os._exit(0)
         self._server.should_exit = True
 
-    def _on_watched(self, watching: asyncio.Task[None]) -> None:
-        """A fault of ours in the watcher must not leave edits unseen: leave, to be started again."""
-        if not watching.cancelled() and self._server is not None:
-            log.critical("watching the configuration failed", exc_info=watching.exception())
+    def _on_ended(self, task: asyncio.Task[None]) -> None:
+        """A fault of ours must not leave edits unseen or evidence uncounted: leave, to be started again."""
+        if not task.cancelled() and self._server is not None:
+            log.critical("a part of the control plane failed", exc_info=task.exception())
             self._server.should_exit = True
 
     def _on_orphaned(self) -> None:

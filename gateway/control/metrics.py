@@ -7,6 +7,7 @@ the prometheus client's multi-process mode, in which dead workers keep counting.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from prometheus_client.registry import Collector
 from gateway.channel import series
 from gateway.channel.records import Batch, Histogram
 from gateway.channel.series import Series
+from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
 
 Labels = tuple[str, ...]
@@ -45,11 +47,12 @@ class Metrics(Collector):
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._counters: dict[str, dict[Labels, float]] = {one.name: {} for one in series.COUNTERS}
-        self._histograms: dict[str, dict[Labels, Histogram]] = {one.name: {} for one in series.HISTOGRAMS}
+        self._counters: dict[str, dict[Labels, float]] = {one.name: {} for one in series.ALL_COUNTERS}
+        self._histograms: dict[str, dict[Labels, Histogram]] = {one.name: {} for one in series.ALL_HISTOGRAMS}
         self._workers: dict[tuple[int, int], _Worker] = {}  # by number and lane
         self._dropped = 0
         self._reload_failures = 0
+        self._standings: dict[tuple[str, str], Mapping[str, Standing]] = {}
         self._snapshot: Snapshot | None = None
         self._since = 0.0
         self._registry = CollectorRegistry()
@@ -81,14 +84,45 @@ class Metrics(Collector):
             self._workers.pop(place, None)
         self._dropped += batch.dropped
 
-    def unreadable(self) -> None:
-        """A worker's message could not be read, and is lost."""
+    def dropped(self) -> None:
+        """A message or record was lost on this side."""
         self._dropped += 1
+
+    def reported(self, place: Labels, field: str, value: object, status: str) -> None:
+        """The first report of a field, or the first that contradicts it (status `conflict`).
+
+        `place` is route, segment and variant.
+        """
+        if status == "conflict":
+            self._count(series.OUTCOMES, (*place, field, "conflict"))
+        elif isinstance(value, bool):
+            self._count(series.OUTCOMES, (*place, field, "true" if value else "false"))
+        elif field == "score" and isinstance(value, float):
+            histograms = self._histograms[series.OUTCOME_SCORE.name]
+            bounds = series.OUTCOME_SCORE.buckets
+            known = histograms.setdefault(place, Histogram([0] * (len(bounds) + 1), 0.0))
+            known.counts[bisect_left(bounds, value)] += 1
+            known.sum += value
+
+    def judged(self, route: str, variant: str, result: str) -> None:
+        """An answer has been judged: `passed`, `failed` or `skipped`."""
+        self._count(series.VALIDATIONS, (route, variant, result))
+
+    def _count(self, one: Series, labels: Labels) -> None:
+        totals = self._counters[one.name]
+        totals[labels] = totals.get(labels, 0.0) + 1
 
     def serves(self, snapshot: Snapshot, since: float) -> None:
         """A snapshot is being served; `since` in seconds on the wall clock."""
         self._snapshot = snapshot
+        self._standings = {
+            place: standings for place, standings in self._standings.items() if place[0] in snapshot.routes
+        }
         self._since = since
+
+    def stands(self, place: tuple[str, str], standings: Mapping[str, Standing]) -> None:
+        """How the variants of a route's segment stand, as the store has it."""
+        self._standings[place] = standings
 
     def reload_failed(self) -> None:
         """An edit of the configuration was refused."""
@@ -107,13 +141,14 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All families, for the registry."""
-        for counter in series.COUNTERS:
+        for counter in series.ALL_COUNTERS:
             yield _counter(counter, self._counters[counter.name])
-        for histogram in series.HISTOGRAMS:
+        for histogram in series.ALL_HISTOGRAMS:
             yield _histogram(histogram, self._histograms[histogram.name])
         yield from self._worker_gauges()
         yield from self._breakers()
         yield from self._snapshot_gauges()
+        yield from self._evidence()
         yield CounterMetricFamily(
             "headgate_config_reload_failures",
             "Edits of the configuration that were refused.",
@@ -170,6 +205,25 @@ class Metrics(Collector):
         for labels in variants:
             family.add_metric(labels, count[labels])
         yield family
+
+    def _evidence(self) -> Iterator[Metric]:
+        place = ["route", "segment", "variant"]
+        coverage = GaugeMetricFamily(
+            "headgate_outcome_coverage_ratio",
+            "Of a rollout's units in this period, the share of which a metric is known.",
+            labels=[*place, "metric"],
+        )
+        cost = GaugeMetricFamily(
+            "headgate_cost_per_success_usd", "What one validated success cost in this period.", labels=place
+        )
+        for (route, segment), standings in self._standings.items():
+            for variant, standing in standings.items():
+                for metric, share in standing.coverage.items():
+                    coverage.add_metric([route, segment, variant, metric], share)
+                if standing.cost_per_success is not None:
+                    cost.add_metric([route, segment, variant], standing.cost_per_success)
+        yield coverage
+        yield cost
 
     def _snapshot_gauges(self) -> Iterator[Metric]:
         if self._snapshot is None:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from time import time
+from typing import Any
 
 import msgspec
 
+from gateway.channel import answers
 from gateway.channel.link import Kind, Link
+from gateway.channel.outcomes import Handed, decode_handed, encode
 from gateway.channel.records import decode
 from gateway.control.exposures import Exposures
+from gateway.control.intake import Intake
+from gateway.control.journal import open_journal
+from gateway.control.judge import Judge
+from gateway.control.ledger import Ledger
 from gateway.control.metrics import Metrics
 from gateway.control.source import Source
+from gateway.control.standing import Watcher
+from gateway.control.terms import terms_of
+from gateway.store.base import StoreError
+from gateway.store.registry import make
 from routing.request_id import Opener
 from routing.snapshot import Snapshot
 
@@ -49,7 +62,15 @@ class Plane:
         self.ready = False
         self._supervisor = supervisor
         self._feeds = [Feed(worker) for worker in workers]
-        self._handing_over: asyncio.Task[bool] | None = None
+        self._taking: dict[str, asyncio.Task[None]] = {}
+        keys, url = source.snapshot.signing_keys, source.loaded.config.store.url.get_secret_value()
+        self.store = make(url, source.state, keys)
+        self.journal = open_journal(source.state / "journal")
+        terms = terms_of(source.loaded.config, source.snapshot)
+        self.ledger = Ledger(self.store, self.journal, terms, metrics.reported, metrics.dropped)
+        self.judge = Judge(self.journal, metrics.judged)
+        self.watcher = Watcher(self.store, metrics, terms)
+        self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
         self._take(source)
 
     @property
@@ -59,7 +80,11 @@ class Plane:
 
     def _take(self, source: Source) -> None:
         self.source = source
-        self.opener = Opener(source.snapshot.signing_keys)
+        self.opener = self.intake.opener = Opener(source.snapshot.signing_keys)
+        self.ledger.terms = self.intake.terms = self.watcher.terms = terms_of(
+            source.loaded.config, source.snapshot
+        )
+        self.judge.learn(source.loaded.config)
         self.metrics.serves(source.snapshot, source.since)
         # After a control plane was killed between telling the supervisor and telling the workers, its
         # successor tells them; a worker that has this revision ignores it.
@@ -76,15 +101,43 @@ class Plane:
         """Has the workers replaced by new processes, one after another."""
         await self._supervisor.send(Kind.ROLL)
 
-    def on_records(self, kind: Kind, message: bytes) -> None:
+    def work(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """What has to be done for ever."""
+        return self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch()
+
+    async def close(self) -> None:
+        """Brings to the store what it will take, and lets go."""
+        await self.judge.close()
+        with contextlib.suppress(StoreError):
+            await self.ledger.flush()
+        await self.journal.close()
+        await self.store.close()
+
+    def on_message(self, worker: Link, kind: Kind, message: bytes) -> None:
         """A worker has said something."""
-        if kind is not Kind.BATCH:
-            return
         try:
-            batch = decode(message)
+            if kind is Kind.BATCH:
+                batch = decode(message)
+                self.metrics.merge(batch)
+                self.exposures.add(batch.exposures)
+                self.ledger.add(batch.exposures)
+            elif kind is Kind.OUTCOMES:
+                self._take_outcomes(worker, decode_handed(message))
+            elif kind is Kind.ANSWER:
+                self.judge.answered(answers.decode(message))
         except msgspec.DecodeError:
-            self.metrics.unreadable()
+            self.metrics.dropped()
             log.warning("a worker's message could not be read")
+
+    def _take_outcomes(self, worker: Link, handed: Handed) -> None:
+        """Answers the worker when they are durable; handed in again meanwhile, they are being answered."""
+        if handed.id in self._taking:
             return
-        self.metrics.merge(batch)
-        self.exposures.add(batch.exposures)
+
+        async def take() -> None:
+            try:
+                worker.try_send(Kind.RECEIPTS, encode(await self.intake.take(handed, time())))
+            finally:
+                del self._taking[handed.id]
+
+        self._taking[handed.id] = asyncio.create_task(take())

@@ -8,28 +8,31 @@ from typing import Any
 
 from gateway.channel.records import Exposure
 from gateway.control.exposures import Exposures
+from gateway.store.base import Handle, Store
 from routing.decision import COMPARED
+from routing.evidence.outcomes import Outcome
 from routing.request_id import Identity, Opener, nonce_of
 from routing.snapshot import Snapshot
 
-HIDDEN = frozenset(("nonce", "unit"))
+HIDDEN = frozenset(("nonce", "unit", "sealed", "stratum_index"))
 """Fields of an exposure that mean nothing outside."""
 
 
-def describe_request(
-    token: str, opener: Opener, snapshot: Snapshot, exposures: Exposures
+async def describe_request(
+    token: str, opener: Opener, snapshot: Snapshot, exposures: Exposures, store: Store
 ) -> Mapping[str, object]:
-    """The answer of `GET /admin/v1/requests/{request_id}`. Raises InvalidRequestId.
+    """The answer of `GET /admin/v1/requests/{request_id}`. Raises InvalidRequestId, StoreError.
 
     Names are looked up by their hashes in the snapshot being served; what it no longer has is null.
     """
     identity = opener.open(token)
     exposure = exposures.find(nonce_of(token))
+    outcomes = await store.outcomes(Handle(identity.time, nonce_of(token)))
     return {
         "request_id": token,
         **_held(identity, snapshot),
         "exposure": _readable(exposure) if exposure else None,
-        "outcomes": [],
+        "outcomes": [_reported(outcome) for outcome in outcomes],
     }
 
 
@@ -49,6 +52,16 @@ def _held(identity: Identity, snapshot: Snapshot) -> dict[str, object]:
         "reference": identity.reference,
         "compared": COMPARED[identity.compared],
         "stratum": identity.stratum,
+    }
+
+
+def _reported(outcome: Outcome) -> dict[str, object]:
+    return {
+        "field": outcome.field,
+        "value": outcome.value,
+        "source": outcome.source,
+        "time": _time(outcome.time / 1000),
+        "contradicted": bool(outcome.contradicted_by),
     }
 
 

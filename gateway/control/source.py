@@ -34,10 +34,11 @@ class Source:
     """The configuration as loaded, the snapshot compiled from it, and since when (seconds, wall clock).
 
     `path` is None when the configuration came from environment variables: then there is nothing to watch.
-    `prints` are the content hashes of the files it was read from.
+    `state` is the state directory. `prints` are the content hashes of the files it was read from.
     """
 
     path: Path | None
+    state: Path
     loaded: Loaded
     prints: Mapping[Path, bytes]
     secrets: Secrets = field(repr=False)

@@ -19,15 +19,17 @@ STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "she
 class Account(msgspec.Struct, gc=False):
     """Filled along the journey; `started` and `waited` are seconds on the monotonic clock.
 
-    `status` is one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or
-    the last one tried; `passed_over` are those whose breaker was open; `first_token` seconds from the request
-    to a stream's first event out, 0 when none.
+    `sealed` is the time in the request id, in milliseconds since 1970; `status` is one of STATUSES; `cost` in
+    USD, None when unknown; `served` is the variant that answered, or the last one tried; `passed_over` are
+    those whose breaker was open; `first_token` seconds from the request to a stream's first event out, 0
+    when none.
     """
 
     nonce: bytes
     started: float
     waited: float = 0.0
     request_id: str = ""
+    sealed: int = 0
     key: Key | None = None
     decision: Decision | None = None
     served: str = ""
@@ -44,7 +46,8 @@ class Account(msgspec.Struct, gc=False):
         if not self.request_id:
             identity = Identity()
             if self.decision is not None and self.key is not None:
-                identity = identity_of(self.decision, self.key, time_ns() // 1_000_000)
+                self.sealed = time_ns() // 1_000_000
+                identity = identity_of(self.decision, self.key, self.sealed)
             self.request_id = sealer.seal(self.nonce, identity)
 
     def exposure(self, time: float, duration: float) -> Exposure:
@@ -81,4 +84,6 @@ class Account(msgspec.Struct, gc=False):
             -1.0 if self.cost is None else self.cost,
             self.items,
             decision.wants_outcome,
+            self.sealed,
+            decision.difficulty.stratum_index,
         )

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.data.authenticate import authenticate
 from gateway.data.errors import GatewayError, MethodNotAllowed, NotFound
-from gateway.data.journey import CHAT, Service
+from gateway.data.journey import CHAT, OUTCOMES, Service
 from gateway.data.request import Request
 from gateway.data.table import Table
 from routing.request_id import Identity
@@ -58,7 +58,7 @@ def make_application(service: Service) -> Starlette:
         "/v1/models/{name:path}": model,
     }
     paths = [Path(path, _endpoint(service, answer), methods=["GET"]) for path, answer in endpoints.items()]
-    paths.append(Path(CHAT.decode(), _PostOnly(service)))
+    paths += [Path(path.decode(), _PostOnly(service)) for path in (CHAT, OUTCOMES)]
     application = Starlette(routes=paths, exception_handlers={HTTPException: _not_there(service)})
     application.router.redirect_slashes = False
     return application

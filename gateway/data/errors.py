@@ -11,6 +11,7 @@
     ├── RateLimited           429  with the upstream's retry-after
     ├── UpstreamError         502  upstream_error
     ├── UpstreamTimeout       504  upstream_timeout
+    ├── Unwritten             503  outcome_not_written, with retry-after
     ├── Overloaded            503  overloaded, with retry-after
     │   └── Leaving                the same, because this process is being stopped
     └── NoUpstream            503  no_upstream_available
@@ -151,6 +152,19 @@ class UpstreamTimeout(GatewayError):
     code = "upstream_timeout"
     message = "The model's upstream did not answer in time."
     should_retry = False
+
+
+class Unwritten(GatewayError):
+    """An outcome could not be made durable in time."""
+
+    status = 503
+    kind = "server_error"
+    code = "outcome_not_written"
+    message = "The outcome could not be written down in time. Report it again: it counts once."
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after="1")
 
 
 class Overloaded(GatewayError):

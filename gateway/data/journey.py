@@ -20,6 +20,7 @@ from gateway.data.attempt import Attempt
 from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
 from gateway.data.breakers import NONE, outside
+from gateway.data.capture import Capture, Captured
 from gateway.data.errors import (
     GatewayError,
     InvalidRequest,
@@ -31,6 +32,7 @@ from gateway.data.errors import (
 )
 from gateway.data.head import Heads
 from gateway.data.headers import passed_errors, passed_headers, response_headers
+from gateway.data.outcomes import Reports, read_reports, receipts
 from gateway.data.parse import check_chat, model_of, parse_json
 from gateway.data.record import Recorder
 from gateway.data.refusal import translate
@@ -44,6 +46,8 @@ from routing.facts import Facts
 from routing.fallback import Result
 
 CHAT = b"/v1/chat/completions"
+OUTCOMES = b"/v1/outcomes"
+JSON = b"content-type: application/json\r\n"
 MAX_ITEMS = 1_000_000
 LONGEST_WAIT = 86_400
 """Seconds of `retry-after` that a client is told at most."""
@@ -60,6 +64,8 @@ class Service:
         self.outbox = Outbox()
         self.heads = Heads()
         self.application: ASGIApp | None = None
+        self.reports: Reports | None = None
+        self.capture: Capture | None = None
         self.ready = False
         self.leaving = False
         self.draining = False
@@ -72,8 +78,7 @@ class Service:
         if table.cross_origin is not None and table.cross_origin.admit(request):
             return
         if head.path != CHAT or head.method != b"POST":
-            assert self.application is not None
-            await serve_asgi(self.application, request)
+            await self._beside(request, table)
             return
         account = Account(self.nonce(), request.stamp or monotonic())
         self.budget.active += 1
@@ -94,6 +99,34 @@ class Service:
         finally:
             self.budget.active -= 1
             self.recorder.finished(account, monotonic())
+
+    async def _beside(self, request: Request, table: Table) -> None:
+        """What is no model's request: outcomes, and the paths that are not hot."""
+        if request.head.path != OUTCOMES or request.head.method != b"POST":
+            assert self.application is not None
+            await serve_asgi(self.application, request)
+            return
+        account = Account(self.nonce(), monotonic())
+        try:
+            answer = await self._take_outcomes(request, table)
+        except GatewayError as error:
+            self._refuse(request, table, account, error)
+        else:
+            account.identify(table.sealer)
+            head = response_headers(table, account, self.date) + JSON
+            request.respond(200, head, answer)
+
+    async def _take_outcomes(self, request: Request, table: Table) -> bytes:
+        """The answer to a report of outcomes. Raises GatewayError."""
+        assert self.reports is not None
+        headers = request.head.headers
+        key = authenticate(table, headers, "outcomes", local=request.local)
+        if not request.whole:
+            await request.arrive()
+        body = parse_json(request.body(), headers)
+        outcomes = read_reports(body)
+        statuses = await self.reports.hand_in(key.application_hash, outcomes)
+        return receipts(outcomes, statuses, single="outcomes" not in body)
 
     async def _chat(self, request: Request, table: Table, account: Account) -> None:
         snapshot, headers = table.snapshot, request.head.headers
@@ -129,11 +162,15 @@ class Service:
         try:
             note_usage(account, attempt.variant, attempt.usage)
             head = self._head(table, account, attempt)
+            captured = Captured() if route.captures else None
             if attempt.splitter is None:
                 request.respond(200, head, attempt.body)
             else:
-                await relay_stream(request, account, attempt, head, asked=_asks_usage(body))
+                asked = _asks_usage(body)
+                await relay_stream(request, account, attempt, head, asked=asked, captured=captured)
             account.status = "ok"
+            if captured is not None and self.capture is not None:
+                self.capture.answered(account, attempt.body if attempt.splitter is None else captured.whole())
         finally:
             if attempt.splitter is not None:
                 attempts.ended(attempt)

@@ -83,6 +83,10 @@ class Recorder:
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = Exposures()
 
+    def lost(self) -> None:
+        """Something else for the control plane found no room."""
+        self.dropped += 1
+
     @property
     def empty(self) -> bool:
         """Whether nothing has been counted since the last flush."""

@@ -12,6 +12,7 @@ from time import monotonic
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
+from gateway.data.capture import Captured
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
 from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
@@ -38,17 +39,24 @@ def note_usage(account: Account, variant: Variant, usage: Usage | None) -> None:
 
 
 async def relay_stream(
-    request: Request, account: Account, attempt: Attempt, head: bytes, *, asked: bool
+    request: Request,
+    account: Account,
+    attempt: Attempt,
+    head: bytes,
+    *,
+    asked: bool,
+    captured: Captured | None = None,
 ) -> None:
     """Writes a committed stream to its end.
 
-    `head` is the response's header lines; `asked` whether the client wants the usage chunk. Whatever goes
+    `head` is the response's header lines; `asked` whether the client wants the usage chunk; `captured` takes
+    in what is written. Whatever goes
     wrong is told as one error event, without `[DONE]`; raises Interrupted then, CancelledError when the
     client has gone or the worker leaves.
     """
     answer, splitter = attempt.answer, attempt.splitter
     assert answer is not None and splitter is not None
-    relay = _Relay(request, account, attempt, asked)
+    relay = _Relay(request, account, attempt, asked, captured)
     try:
         await relay.run(attempt.body, splitter, head)
     except (UpstreamFailure, EventTooLarge, Interrupted) as failure:
@@ -67,7 +75,10 @@ async def relay_stream(
 
 
 class _Relay:
-    def __init__(self, request: Request, account: Account, attempt: Attempt, asked: bool) -> None:
+    def __init__(
+        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Captured | None
+    ) -> None:
+        self._captured = captured
         self._request = request
         self._account = account
         self._attempt = attempt
@@ -78,7 +89,9 @@ class _Relay:
     async def run(self, block: bytes, splitter: Splitter, head: bytes) -> None:
         request, answer = self._request, self._attempt.answer
         assert answer is not None
-        request.start(200, head, self._sift(block))
+        request.start(200, head, block := self._sift(block))
+        if self._captured is not None:
+            self._captured.add(block)
         self._account.first_token = monotonic() - request.stamp
         while not self._done:
             if self._failed:
@@ -95,6 +108,8 @@ class _Relay:
             block = self._sift(block)
             if block:
                 request.write(block)
+                if self._captured is not None:
+                    self._captured.add(block)
 
     def _sift(self, block: bytes) -> bytes:
         """What the client gets of a block: nearly always all of it."""

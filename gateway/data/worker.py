@@ -24,6 +24,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from email.utils import formatdate
+from functools import partial
 from time import monotonic, time
 
 import uvicorn
@@ -31,10 +32,13 @@ import uvloop
 
 from gateway.channel import series
 from gateway.channel.link import Kind, Link
+from gateway.channel.outcomes import decode_receipts
 from gateway.data.app import make_application
 from gateway.data.breakers import open_ones
+from gateway.data.capture import Capture
 from gateway.data.http import factory
 from gateway.data.journey import Service
+from gateway.data.outcomes import Reports
 from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
@@ -88,6 +92,7 @@ class Worker:
         self._recorder = Recorder(index, lane)
         self._service: Service | None = None
         self._first: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        self._reports: Reports | None = None
         self._server: Server | None = None
         self._swept = 0.0
         self._told = 0.0
@@ -103,6 +108,9 @@ class Worker:
         # Only now: what the control plane had sent to our predecessor may be older than what we begin with.
         self._control.listen(self._on_message, lambda: None)
         service.application = make_application(service)
+        service.reports = reports = Reports(partial(self._control.try_send, Kind.OUTCOMES))
+        self._reports = reports
+        service.capture = Capture(partial(self._control.try_send, Kind.ANSWER), self._recorder.lost)
         started = asyncio.Event()
         config = uvicorn.Config(
             service.application, http=factory(service), ws="none", lifespan="off", loop="none",  # type: ignore[arg-type]
@@ -123,6 +131,10 @@ class Worker:
     def _on_message(self, kind: Kind, message: bytes) -> None:
         if kind is Kind.SNAPSHOT:
             self._adopt(pickle.loads(message))
+            if self._reports is not None:
+                self._reports.again()  # a control plane begins by telling what is to be served
+        elif kind is Kind.RECEIPTS and self._reports is not None:
+            self._reports.answered(decode_receipts(message))
         elif kind is Kind.LAME_DUCK and self._service is not None:
             self._service.ready = False
             self._service.leaving = True

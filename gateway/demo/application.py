@@ -89,7 +89,19 @@ class Application:
         text = raw.parse().choices[0].message.content or ""
         async with self._judges:
             validation = await validate(task, text)
-        self._on_answer(replace(answered, reason=validation.reason))
+        problem = await self._report(raw.headers["x-request-id"], not validation.reason, validation.reason)
+        self._on_answer(replace(answered, reason=validation.reason, error=problem))
+
+    async def _report(self, request_id: str, passed: bool, reason: str) -> str:
+        """Tells the gateway what came of a request; returns what went wrong, if anything did."""
+        outcome = {"request_id": request_id, "validation_passed": passed, "reason": reason or None}
+        try:
+            await self._client.post("/outcomes", body=outcome, cast_to=object)
+        except APIStatusError as error:
+            return f"outcome: status {error.status_code}"
+        except APIConnectionError:
+            return "outcome: no connection"
+        return ""
 
 
 def _place(headers: Mapping[str, str]) -> tuple[str, str, str]:

@@ -115,7 +115,7 @@ class Client:
             if opened._response is not None:
                 opened._response.close()
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of a series' samples that carry these labels."""
         text = self.request("GET", "/metrics", port=self.admin_port).body.decode()
         return sum(
@@ -125,7 +125,7 @@ class Client:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    def wait_for_metric(self, value: float, name: str, **labels: str) -> None:
+    def wait_for_metric(self, value: float, name: str, /, **labels: str) -> None:
         """Waits until the series has reached this value."""
         self.wait_until(lambda: self.metric(name, **labels) > value - 1e-12 - abs(value) * 1e-9)
 

@@ -1,0 +1,43 @@
+"""Looks at the store's evidence now and then, for the gauges that are the same on every replica."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.control.metrics import Metrics
+from gateway.control.terms import AllTerms, Terms
+from gateway.store.base import Store, StoreError
+from routing.evidence.standing import standings
+from routing.snapshot import Rollout
+
+LOOK = 5.0
+"""Seconds between two looks."""
+
+
+class Watcher:
+    """`terms` are those of the snapshot being served; replaced with it."""
+
+    def __init__(self, store: Store, metrics: Metrics, terms: AllTerms) -> None:
+        self._store = store
+        self._metrics = metrics
+        self.terms = terms
+
+    async def watch(self) -> None:
+        """Looks for ever; while the store is away the last values stand."""
+        while True:
+            for terms in self.terms.by_name.values():
+                try:
+                    await self._look(terms)
+                except StoreError:
+                    break
+            await asyncio.sleep(LOOK)
+
+    async def _look(self, terms: Terms) -> None:
+        assignment = terms.segment.assignment
+        if not isinstance(assignment, Rollout):
+            return
+        evidence = await self._store.evidence(terms.rollout, terms.epoch)
+        names = {True: assignment.candidate.name, False: assignment.baseline.name}
+        found = standings(evidence, assignment.period)
+        place = terms.route.name, terms.segment.name
+        self._metrics.stands(place, {names[side]: standing for side, standing in found.items()})

@@ -1,0 +1,49 @@
+"""Answers that the control plane wants to see: held while they are relayed, sent when they are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.channel.answers import LARGEST, Answered, encode
+from gateway.data.account import Account
+from routing.request_id import identity_of
+
+
+class Captured:
+    """One stream, as far as it may be kept: beyond LARGEST bytes nothing of it is."""
+
+    __slots__ = ("_parts", "_size")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, block: bytes) -> None:
+        """Another part of it has been relayed."""
+        self._size += len(block)
+        if self._size <= LARGEST:
+            self._parts.append(block)
+        else:
+            self._parts.clear()
+
+    def whole(self) -> bytes:
+        """All of it; empty when it was too large."""
+        return b"".join(self._parts)
+
+
+class Capture:
+    """Sends whole answers; `send` returns False when there is no room, and `dropped` counts that."""
+
+    def __init__(self, send: Callable[[bytes], bool], dropped: Callable[[], None]) -> None:
+        self._send = send
+        self._dropped = dropped
+
+    def answered(self, account: Account, body: bytes) -> None:
+        """A request of a route that captures has been answered."""
+        decision, key = account.decision, account.key
+        assert decision is not None and key is not None
+        identity = tuple(identity_of(decision, key, account.sealed))
+        text = body if len(body) <= LARGEST else b""
+        message = Answered(identity, account.nonce, decision.route.name, decision.variant.name, text)
+        if not self._send(encode(message)):
+            self._dropped()

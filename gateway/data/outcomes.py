@@ -1,0 +1,177 @@
+"""Outcomes that applications report: read here, handed to the control plane, answered when they are durable.
+
+The one thing in the data plane that waits for storage, and never for longer than PATIENCE. A control plane
+that dies in between is succeeded within a second or so; what it left unanswered is handed in again under the
+same id, so that it counts once whichever of the two wrote it down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from gateway.channel.outcomes import Handed, Receipts, Reported, encode
+from gateway.data.errors import GatewayError, InvalidRequest, Unwritten
+
+PATIENCE = 3.0
+"""Seconds that a report waits to be written down."""
+AGAIN = 0.05
+"""Seconds after which what found no room in the channel is sent again."""
+LARGEST = 1_000
+"""Reports in one request."""
+MAX_ITEMS = 1_000_000
+LONGEST_REASON = 256
+"""Characters."""
+FIELDS = frozenset(("request_id", "validation_passed", "needs_review", "score", "items", "reason"))
+
+
+def read_reports(body: dict[str, Any]) -> tuple[Reported | None, ...]:
+    """The outcomes of a request's body; None for one of many that makes no sense. Raises InvalidRequest."""
+    if "outcomes" not in body:
+        return (read_report(body),)
+    for name in body:
+        if name != "outcomes":
+            raise InvalidRequest(f"{_shown(name)} does not go with 'outcomes'.", param=_shown(name))
+    reports = body["outcomes"]
+    if type(reports) is not list or not 1 <= len(reports) <= LARGEST:
+        raise InvalidRequest(f"'outcomes' must be a list of 1 to {LARGEST} outcomes.", param="outcomes")
+    return tuple(_read_one(report) for report in reports)
+
+
+def _read_one(report: Any) -> Reported | None:
+    try:
+        return read_report(report) if type(report) is dict else None
+    except InvalidRequest:
+        return None
+
+
+def read_report(report: dict[str, Any]) -> Reported:
+    """One outcome. Raises InvalidRequest, naming the field."""
+    for name, value in report.items():
+        if name not in FIELDS:
+            raise InvalidRequest("An outcome has a field that is not known.", param=_shown(name))
+        if value is not None:
+            _check(name, value)
+    if report.get("request_id") is None:
+        raise InvalidRequest("'request_id' must be an answer's x-request-id.", param="request_id")
+    given = {name: value for name, value in report.items() if value is not None}
+    if len(given) == 1:
+        raise InvalidRequest(
+            "An outcome must say something, such as 'validation_passed', 'needs_review' or 'score'.",
+            param="validation_passed",
+        )
+    return Reported(**given)
+
+
+def _check(name: str, value: Any) -> None:
+    if name == "request_id":
+        if type(value) is not str:
+            raise InvalidRequest("'request_id' must be a string.", param=name)
+    elif name == "score":
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise InvalidRequest("'score' must be a number from 0 to 1.", param=name)
+    elif name == "items":
+        if type(value) is not int or not 1 <= value <= MAX_ITEMS:
+            raise InvalidRequest(f"'items' must be an integer from 1 to {MAX_ITEMS}.", param=name)
+    elif name == "reason":
+        if type(value) is not str or len(value) > LONGEST_REASON:
+            raise InvalidRequest(
+                f"'reason' must be a string of up to {LONGEST_REASON} characters.", param=name
+            )
+    elif type(value) is not bool:
+        raise InvalidRequest(f"'{name}' must be true or false.", param=name)
+
+
+def _shown(name: str) -> str | None:
+    """A field's name as an error may tell it: the client's own words only where they are harmless."""
+    return name if name.isidentifier() and name.isascii() and len(name) <= 64 else None
+
+
+class Reports:
+    """What has been handed to the control plane and is not answered yet.
+
+    `send` gives it a message, or returns False when there is no room.
+    """
+
+    def __init__(self, send: Callable[[bytes], bool]) -> None:
+        self._send = send
+        self._open: dict[str, tuple[bytes, asyncio.Future[tuple[str, ...]]]] = {}
+
+    async def hand_in(self, application: int, reports: tuple[Reported | None, ...]) -> tuple[str, ...]:
+        """What became of each report, once that is durable. Raises Unwritten."""
+        loop = asyncio.get_running_loop()
+        handed = Handed(os.urandom(8).hex(), application, reports)
+        message, answer = encode(handed), loop.create_future()
+        self._open[handed.id] = message, answer
+        giving_up = loop.call_later(PATIENCE, _give_up, answer)
+        try:
+            self._hand(message, answer)
+            statuses: tuple[str, ...] = await answer
+        finally:
+            giving_up.cancel()
+            del self._open[handed.id]
+        if not statuses:
+            raise Unwritten
+        return statuses
+
+    def _hand(self, message: bytes, answer: asyncio.Future[tuple[str, ...]]) -> None:
+        if not answer.done() and not self._send(message):
+            asyncio.get_running_loop().call_later(AGAIN, self._hand, message, answer)
+
+    def answered(self, receipts: Receipts) -> None:
+        """The control plane has written some down, or said that it cannot."""
+        _, answer = self._open.get(receipts.id, (b"", None))
+        if answer is not None and not answer.done():
+            answer.set_result(receipts.statuses)
+
+    def again(self) -> None:
+        """There is another control plane: it may not know what its predecessor was told."""
+        for message, answer in self._open.values():
+            self._hand(message, answer)
+
+
+def _give_up(answer: asyncio.Future[tuple[str, ...]]) -> None:
+    if not answer.done():
+        answer.set_result(())
+
+
+def receipts(reports: tuple[Reported | None, ...], statuses: tuple[str, ...], *, single: bool) -> bytes:
+    """What the client is told of each report. Raises Refused for a single one that did not count."""
+    data = [
+        {"request_id": report.request_id if report is not None else None, "status": status}
+        for report, status in zip(reports, statuses, strict=True)
+    ]
+    body: dict[str, object] = {"object": "list", "data": data}
+    if single and statuses[0] in REFUSALS:
+        raise Refused(body, statuses[0])
+    return orjson.dumps(body)
+
+
+class Refused(GatewayError):
+    """A single report that did not count; the body says so in both ways."""
+
+    kind = "invalid_request_error"
+
+    def __init__(self, body: dict[str, object], status: str) -> None:
+        number, message = REFUSALS[status]
+        super().__init__(message, param="request_id", code=f"outcome_{status}")
+        self.status = number
+        self.should_retry = False if number == 409 else None
+        self._body = body
+
+    def envelope(self) -> bytes:
+        """The JSON body."""
+        return orjson.dumps(orjson.loads(super().envelope()) | self._body)
+
+
+REFUSALS = {
+    "conflict": (409, "Another value was reported before; the request counts as failed."),
+    "unknown": (404, "There is no such request of this application."),
+    "expired": (410, "It is too late for an outcome of this request."),
+    "invalid": (400, "'request_id' must be an answer's x-request-id."),
+}
+"""Status and message for a single report."""

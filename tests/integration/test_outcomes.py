@@ -1,0 +1,214 @@
+"""Outcomes: reported over HTTP, attributed by the request id, durable once acknowledged, counted once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import outcome
+from tests.integration.conftest import CONFIG, KEYS
+from tests.support.gateway import hash_of, running_gateway
+
+CHAT, OUTCOMES = "/v1/chat/completions", "/v1/outcomes"
+BODY = {"model": "solver", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def asked(gateway, **more):
+    """The id of a request that was answered."""
+    answer = gateway.post(CHAT, BODY | more)
+    assert answer.status == 200
+    return answer.headers["x-request-id"]
+
+
+def report(gateway, request_id, *, key="app", **fields):
+    return gateway.post(OUTCOMES, {"request_id": request_id, **fields}, key=key)
+
+
+def statuses(answer):
+    return [one["status"] for one in answer.json["data"]]
+
+
+def test_one_outcome(gateway):
+    request_id = asked(gateway)
+    before = gateway.metric("headgate_outcomes_total", metric="validation_passed", value="true")
+    answer = report(gateway, request_id, validation_passed=True)
+    assert answer.status == 200
+    assert answer.json == {"object": "list", "data": [{"request_id": request_id, "status": "recorded"}]}
+    again = report(gateway, request_id, validation_passed=True)
+    assert (again.status, statuses(again)) == (200, ["duplicate"])
+    gateway.wait_for_metric(
+        before + 1, "headgate_outcomes_total", route="solver", segment="ordinary", variant="base",
+        metric="validation_passed", value="true",
+    )  # fmt: skip
+    assert gateway.metric("headgate_outcomes_total", metric="validation_passed", value="true") == before + 1
+
+
+def test_a_contradiction_is_told_and_counted(gateway):
+    request_id = asked(gateway)
+    before = gateway.metric("headgate_outcomes_total", metric="validation_passed", value="conflict")
+    report(gateway, request_id, validation_passed=True)
+    answer = report(gateway, request_id, validation_passed=False)
+    assert (answer.status, answer.error["code"]) == (409, "outcome_conflict")
+    assert statuses(answer) == ["conflict"]
+    assert answer.headers["x-should-retry"] == "false"
+    assert report(gateway, request_id, validation_passed=False).status == 409
+    assert (
+        gateway.metric("headgate_outcomes_total", metric="validation_passed", value="conflict") == before + 1
+    )
+
+
+def test_fields_may_come_apart(gateway):
+    request_id = asked(gateway)
+    for fields in ({"validation_passed": True}, {"needs_review": False}, {"score": 0.5}, {"items": 3}):
+        assert statuses(report(gateway, request_id, **fields)) == ["recorded"]
+    known = gateway.admin("GET", f"/admin/v1/requests/{request_id}").json
+    assert [(one["field"], one["value"], one["source"]) for one in known["outcomes"]] == [
+        ("validation_passed", True, "application"),
+        ("needs_review", False, "application"),
+        ("score", 0.5, "application"),
+        ("items", 3, "application"),
+    ]
+
+
+def test_many_outcomes_at_once(gateway):
+    first, second = asked(gateway), asked(gateway)
+    other = gateway.post(CHAT, BODY | {"model": "slow"}, key="narrow").headers["x-request-id"]
+    tampered = first[:-1] + ("A" if first[-1] != "A" else "B")
+    given = [first, second, first, tampered, other]
+    outcomes = [{"request_id": one, "validation_passed": True} for one in given]
+    outcomes += [{"request_id": first, "validation_passed": "yes"}, 7, {"request_id": second, "score": 2}]
+    answer = gateway.post(OUTCOMES, {"outcomes": outcomes})
+    assert answer.status == 200
+    assert statuses(answer) == [
+        "recorded", "recorded", "duplicate", "invalid", "unknown", "invalid", "invalid", "invalid",
+    ]  # fmt: skip
+
+
+def test_an_id_of_another_application_is_not_known(gateway):
+    theirs = gateway.post(CHAT, BODY | {"model": "slow"}, key="narrow").headers["x-request-id"]
+    answer = report(gateway, theirs, validation_passed=True)
+    assert (answer.status, answer.error["code"]) == (404, "outcome_unknown")
+
+
+def test_an_id_of_a_request_that_was_refused_is_not_known(gateway):
+    refused = gateway.post(CHAT, {"model": "solver"}).headers["x-request-id"]
+    assert report(gateway, refused, validation_passed=True).status == 404
+
+
+@pytest.mark.parametrize(
+    "request_id", ["", "A" * 108, "x", "\ud83d\ude00"], ids=["empty", "forged", "short", "no id"]
+)
+def test_what_is_no_id_of_ours_is_refused(gateway, request_id):
+    answer = report(gateway, request_id, validation_passed=True)
+    assert (answer.status, answer.error["param"]) == (400, "request_id")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"validation_passed": "true"}, "validation_passed"),
+        ({"validation_passed": 1}, "validation_passed"),
+        ({"needs_review": "no"}, "needs_review"),
+        ({"score": 1.01}, "score"),
+        ({"score": -1}, "score"),
+        ({"score": True}, "score"),
+        ({"score": "0.5"}, "score"),
+        ({"items": 0}, "items"),
+        ({"items": 1.5}, "items"),
+        ({"items": 10**9}, "items"),
+        ({"reason": 7}, "reason"),
+        ({"reason": "x" * 257}, "reason"),
+        ({"validation_pased": True}, "validation_pased"),
+        ({}, "validation_passed"),
+        ({"validation_passed": None}, "validation_passed"),
+        ({"request_id": None, "score": 1}, "request_id"),
+        ({"outcomes": []}, "request_id"),
+    ],
+)
+def test_what_makes_no_sense_is_named(gateway, fields, param):
+    answer = gateway.post(OUTCOMES, {"request_id": "A" * 108} | fields)
+    assert (answer.status, answer.error["param"]) == (400, param)
+
+
+@pytest.mark.parametrize("outcomes", [[], {}, None, [{}] * 1001])
+def test_too_many_or_none(gateway, outcomes):
+    answer = gateway.post(OUTCOMES, {"outcomes": outcomes})
+    assert (answer.status, answer.error["param"]) == (400, "outcomes")
+
+
+def test_the_scope_is_needed(gateway):
+    assert report(gateway, asked(gateway), key="narrow", score=1).status == 403
+    assert report(gateway, "x", key="nobody", score=1).status == 401
+    assert gateway.get(OUTCOMES).status == 405
+
+
+def command(gateway, *arguments, key="app"):
+    environ = {"HEADGATE_URL": f"http://127.0.0.1:{gateway.port}", "HEADGATE_API_KEY": KEYS[key]}
+    return CliRunner().invoke(outcome.command, list(arguments), env=environ)
+
+
+def test_the_command(gateway):
+    request_id = asked(gateway)
+    done = command(gateway, request_id, "--passed", "--score", "0.5", "--reason", "looks right")
+    assert (done.exit_code, done.stdout) == (0, "recorded\n")
+    again = command(gateway, request_id, "--passed", "--json")
+    assert json.loads(again.stdout)["data"] == [{"request_id": request_id, "status": "duplicate"}]
+    refused = command(gateway, request_id, "--failed")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Another value was reported before" in refused.stderr
+    assert command(gateway, request_id).exit_code == 2
+    assert command(gateway, request_id, "--score", "7").exit_code == 2
+    assert command(gateway, request_id, "--passed", "--url", "nowhere").exit_code == 2
+    assert "key" in command(gateway, request_id, "--passed", key="admin").stderr
+
+
+CRASHING = CONFIG.replace("lame_duck: 0s", "lame_duck: 0s\n  drain: 1s")
+
+
+@pytest.fixture
+def own(upstream, tmp_path):
+    path = tmp_path / "headgate.yaml"
+    path.write_text(CRASHING.format(url=upstream.url, **{name: hash_of(key) for name, key in KEYS.items()}))
+    with running_gateway(path, keys=KEYS) as gateway:
+        yield gateway
+
+
+def test_what_was_acknowledged_survives_the_control_plane(own):
+    """Killed between reports: the next one knows what the last one was told, and nothing counts twice."""
+    ids = [asked(own) for _ in range(5)]
+    for killed in range(3):
+        for request_id in ids:
+            answer = report(own, request_id, validation_passed=True)
+            assert statuses(answer) == ["duplicate" if killed else "recorded"]
+        (plane,) = own.children("gateway.control.main")
+        os.kill(plane, signal.SIGKILL)
+    for request_id in ids:
+        assert report(own, request_id, validation_passed=False).status == 409
+
+
+def test_reports_wait_for_a_control_plane_that_is_being_replaced(own):
+    request_id = asked(own)
+    (plane,) = own.children("gateway.control.main")
+    os.kill(plane, signal.SIGKILL)
+    assert statuses(report(own, request_id, score=0.25)) == ["recorded"]
+    assert statuses(report(own, request_id, score=0.25)) == ["duplicate"]
+
+
+def test_without_a_control_plane_the_client_is_told_to_come_back(own):
+    request_id = asked(own)
+    (plane,) = own.children("gateway.control.main")
+    os.kill(plane, signal.SIGSTOP)
+    try:
+        answer = report(own, request_id, validation_passed=True)
+        assert (answer.status, answer.error["code"]) == (503, "outcome_not_written")
+        assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == ("1", "true")
+        assert own.post(CHAT, BODY).status == 200
+    finally:
+        os.kill(plane, signal.SIGCONT)
+    own.wait_until(lambda: report(own, request_id, validation_passed=True).status == 200)
+    own.wait_for_metric(1, "headgate_outcomes_total", metric="validation_passed", value="true")
+    assert own.metric("headgate_outcomes_total") == 1
