@@ -44,6 +44,10 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     sealed: int = 0
     """The time in the request id, in milliseconds since 1970; 0: it was never sealed."""
     stratum_index: int = 0
+    streamed: bool = False
+    """Whether a stream was asked for."""
+    estimated: bool = False
+    """Whether tokens and cost are a guess: the stream broke off before it told."""
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):

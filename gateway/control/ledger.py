@@ -131,6 +131,8 @@ class Ledger:
             while not await self._reached(self._write(entries)):
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+            while not await self._reached(self._store.settle()):
+                await asyncio.sleep(LONGEST_PAUSE)
             self._journal.consumed()
 
     async def _reached(self, work: Coroutine[Any, Any, None]) -> bool:
@@ -244,5 +246,5 @@ def _request_of(exposure: Exposure, terms: Terms) -> Request:
 def _ending(exposure: Exposure) -> Ending:
     return Ending(
         exposure.status, exposure.served == exposure.variant, exposure.attempts, exposure.duration,
-        exposure.first_token > 0, exposure.first_token, exposure.cost if exposure.cost >= 0 else None,
+        exposure.streamed, exposure.first_token, exposure.cost if exposure.cost >= 0 else None,
     )  # fmt: skip

@@ -1,8 +1,10 @@
-"""Looks at the store's evidence now and then, for the gauges that are the same on every replica."""
+"""Looks at the store now and then: reads the evidence, for the gauges that are the same on every replica."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from time import monotonic
 
 from gateway.control.metrics import Metrics
 from gateway.control.terms import AllTerms, Terms
@@ -11,7 +13,9 @@ from routing.evidence.standing import standings
 from routing.snapshot import Rollout
 
 LOOK = 5.0
-"""Seconds between two looks."""
+"""Seconds between two looks …"""
+SWEEP = 60.0
+"""… and between two times that the store deletes what is past its time."""
 
 
 class Watcher:
@@ -21,6 +25,7 @@ class Watcher:
         self._store = store
         self._metrics = metrics
         self.terms = terms
+        self._swept = 0.0
 
     async def watch(self) -> None:
         """Looks for ever; while the store is away the last values stand."""
@@ -30,6 +35,10 @@ class Watcher:
                     await self._look(terms)
                 except StoreError:
                     break
+            if monotonic() >= self._swept + SWEEP:
+                self._swept = monotonic()
+                with contextlib.suppress(StoreError):
+                    await self._store.sweep()
             await asyncio.sleep(LOOK)
 
     async def _look(self, terms: Terms) -> None:

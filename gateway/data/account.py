@@ -21,7 +21,8 @@ class Account(msgspec.Struct, gc=False):
 
     `sealed` is the time in the request id, in milliseconds since 1970; `status` is one of STATUSES; `cost` in
     USD, None when unknown; `served` is the variant that answered, or the last one tried; `passed_over` are
-    those whose breaker was open; `first_token` seconds from the request to a stream's first event out, 0
+    those whose breaker was open; `streamed` tells whether a stream was asked for, `estimated` that usage was
+    not told and is a guess; `first_token` seconds from the request to a stream's first event out, 0
     when none.
     """
 
@@ -39,6 +40,8 @@ class Account(msgspec.Struct, gc=False):
     cost: float | None = None
     first_token: float = 0.0
     items: int = 1
+    streamed: bool = False
+    estimated: bool = False
     status: str = "client_error"
 
     def identify(self, sealer: Sealer) -> None:
@@ -86,4 +89,6 @@ class Account(msgspec.Struct, gc=False):
             decision.wants_outcome,
             self.sealed,
             decision.difficulty.stratum_index,
+            self.streamed,
+            self.estimated,
         )

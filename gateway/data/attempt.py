@@ -30,6 +30,8 @@ class Attempt(msgspec.Struct):
     body: bytes = b""
     splitter: Splitter | None = None
     usage: Usage | None = None
+    events: int = 0
+    """Events of a stream that were relayed."""
 
     @property
     def headers(self) -> dict[bytes, bytes]:

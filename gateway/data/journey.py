@@ -36,7 +36,7 @@ from gateway.data.outcomes import Reports, read_reports, receipts
 from gateway.data.parse import check_chat, model_of, parse_json
 from gateway.data.record import Recorder
 from gateway.data.refusal import translate
-from gateway.data.relay import Interrupted, note_usage, relay_stream
+from gateway.data.relay import Interrupted, estimate_usage, note_usage, relay_stream
 from gateway.data.request import Request
 from gateway.data.table import Table
 from gateway.outbox import Outbox
@@ -138,6 +138,7 @@ class Service:
             await request.arrive()
         body = parse_json(request.body(), headers)
         account.started = request.stamp
+        account.streamed = body.get("stream") is True
         check_chat(body)
         if b"x-headgate-items" in headers:
             account.items = _items(headers[b"x-headgate-items"])
@@ -152,7 +153,7 @@ class Service:
         route = decision.route
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
-            "/chat/completions", body, request.head, body.get("stream") is True,
+            "/chat/completions", body, request.head, account.streamed,
             monotonic() + route.timeouts.total, route.retries, breakers,
         )  # fmt: skip
         attempt = await attempts.first_answer()
@@ -173,6 +174,8 @@ class Service:
                 self.capture.answered(account, attempt.body if attempt.splitter is None else captured.whole())
         finally:
             if attempt.splitter is not None:
+                if account.usage is None and account.status != "ok":
+                    estimate_usage(account, attempt, body)
                 attempts.ended(attempt)
 
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:

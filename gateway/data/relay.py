@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from time import monotonic
+from typing import Any
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
@@ -20,6 +21,7 @@ from gateway.providers.base import UpstreamFailure
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant
+from routing.text import estimated_tokens
 
 DONE = b"[DONE]"
 BROKE_OFF = "The model's upstream broke off in the middle of its answer."
@@ -36,6 +38,15 @@ def note_usage(account: Account, variant: Variant, usage: Usage | None) -> None:
     account.usage = usage
     if price is not None and (usage is not None or not (price.input or price.output)):
         account.cost = cost_usd(usage or Usage(0), price)
+
+
+def estimate_usage(account: Account, attempt: Attempt, body: dict[str, Any]) -> None:
+    """The same for a stream that broke off before it told: the upstream charges what it made all the same.
+
+    The prompt by its length, the answer as a token an event, which is how servers send them.
+    """
+    account.estimated = True
+    note_usage(account, attempt.variant, Usage(estimated_tokens(body), 0, attempt.events))
 
 
 async def relay_stream(
@@ -89,9 +100,9 @@ class _Relay:
     async def run(self, block: bytes, splitter: Splitter, head: bytes) -> None:
         request, answer = self._request, self._attempt.answer
         assert answer is not None
-        request.start(200, head, block := self._sift(block))
-        if self._captured is not None:
-            self._captured.add(block)
+        block = self._sift(block)
+        request.start(200, head, block)
+        self._relayed(block)
         self._account.first_token = monotonic() - request.stamp
         while not self._done:
             if self._failed:
@@ -108,8 +119,12 @@ class _Relay:
             block = self._sift(block)
             if block:
                 request.write(block)
-                if self._captured is not None:
-                    self._captured.add(block)
+                self._relayed(block)
+
+    def _relayed(self, block: bytes) -> None:
+        self._attempt.events += block.count(b"data:")
+        if self._captured is not None:
+            self._captured.add(block)
 
     def _sift(self, block: bytes) -> bytes:
         """What the client gets of a block: nearly always all of it."""

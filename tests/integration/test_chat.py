@@ -229,3 +229,21 @@ def test_words_that_look_like_the_protocol_are_data(gateway, upstream):
 def test_nothing_follows_the_end(gateway, upstream):
     upstream.script = lambda received: stream(event("a"), b"data: [DONE]\n\n", event("b"), done=False)
     assert gateway.post(CHAT, body(stream=True)).body == event("a") + b"data: [DONE]\n\n"
+
+
+def test_a_stream_that_the_client_leaves_costs_what_was_sent_of_it(gateway, upstream):
+    """Its usage is never told, and the upstream charges what it made all the same: it is estimated."""
+    until = threading.Event()
+    head, *rest = stream(*[event(f"word {number}") for number in range(30)])
+    upstream.script = lambda received: [head, *rest[:30], Wait(until)]
+    place = {"route": "solver", "segment": "ordinary", "variant": "base"}
+    before = gateway.metric("headgate_cost_usd_total", **place)
+    output = gateway.metric("headgate_tokens_total", route="solver", variant="base", type="output")
+    with gateway.open(CHAT, body(stream=True)) as response:
+        for _ in range(30):
+            response.read_event()
+    gateway.wait_for_metric(
+        output + 30, "headgate_tokens_total", route="solver", variant="base", type="output"
+    )
+    until.set()
+    assert gateway.metric("headgate_cost_usd_total", **place) >= before + 30 * 2e-6
