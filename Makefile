@@ -54,10 +54,19 @@ conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done ## real cli
 bench: .venv/.dev ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
 
+.PHONY: chaos
+chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
+	@$(bin)/python -m tests.chaos $(ARGS)
+
+.PHONY: fuzz
+fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by coverage (ARGS="sse --seconds 600")
+	@.tools/fuzz/bin/python -m tests.fuzz $(ARGS)
+
 .PHONY: lock
 lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requirements
 	@.tools/uv/bin/uv lock
-	@for set in "run --group build" "dev --group dev" "image --extra litellm --group build"; do \
+	@for set in "run --group build" "dev --group dev" "image --extra litellm --group build" \
+		"fuzz --group fuzz"; do \
 		read -r name options <<< "$$set"; \
 		.tools/uv/bin/uv export -q --frozen --no-emit-project --no-annotate --no-header --no-default-groups \
 			$$options --output-file "requirements/$$name.txt"; \

@@ -176,12 +176,12 @@ class Route(Assignment):
         """The segments; a route without any has one, named `all`."""
         if self.segments is not None:
             return self.segments
-        return (
-            Segment(
-                name="all",
-                variant=self.variant,
-                weights=self.weights,
-                rollout=self.rollout,
-                cascade=self.cascade,
-            ),
+        # Not validated once more: weights are basis points by now.
+        whole = Segment.model_construct(
+            name="all",
+            variant=self.variant,
+            weights=self.weights,
+            rollout=self.rollout,
+            cascade=self.cascade,
         )
+        return (whole,)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import re2  # type: ignore[import-untyped]
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict, WithJsonSchema
 
 from config.model import Many, Model, PrivateUrl, split_url
@@ -145,10 +146,38 @@ class Store(Model):
         return self.url.get_secret_value() != "sqlite"
 
 
+def compile_redaction(pattern: str) -> Any:
+    """A pattern of `redact`, as an object of RE2's with the methods of `re.Pattern`. Raises ValueError.
+
+    RE2 because its time is linear in the text, and the texts are anybody's.
+    """
+    try:
+        compiled = re2.compile(pattern, _QUIET)
+    except re2.error as error:
+        told = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        raise ValueError(f"is not a regular expression that RE2 knows: {told}") from None
+    if compiled.search("") is not None:
+        raise ValueError("matches the empty text, and so everywhere")
+    return compiled
+
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
+def _redaction(pattern: str) -> str:
+    compile_redaction(pattern)
+    return pattern
+
+
 class Capture(Model):
-    """The event log in the state directory; prompts and answers only with `content`."""
+    """The event log in the state directory; prompts and answers only with `content`.
+
+    What a pattern of `redact` matches in them is replaced before anything is written.
+    """
 
     content: bool = False
+    redact: Many[Annotated[str, AfterValidator(_redaction)]] = ()
     retention: PositiveDuration = 30 * 86_400.0
     max_size: PositiveSize = 10 << 30
 

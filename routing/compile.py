@@ -71,6 +71,7 @@ def compile_snapshot(
             limits.body, limits.headers, limits.header_time, limits.body_idle, limits.keep_alive,
             limits.connections, limits.concurrency,
         ),
+        content=config.capture.content,
         cors=None if cors is None else Cors(frozenset(cors.origins), cors.max_age),
         response_headers=config.server.response_headers,
         lame_duck=config.server.lame_duck,
@@ -106,7 +107,7 @@ class _Compiler:
             retries=route.retries,
             retry_ambiguous=route.retry_ambiguous,
             breaker=_breaker(route.breaker),
-            captures=bool(route.validators),
+            captures=bool(route.validators) or self._config.capture.content,
         )
 
     def _variant(self, name: str, variant: variants.Variant) -> Variant:

@@ -30,6 +30,8 @@ VERSION = b"\x01"
 MAX_SUBKEYS = 1024
 """Processes whose subkeys are remembered; older ones are derived again."""
 _KEY_END, _HEAD, _NONCE_END = 4, 10, 22
+_CHANCE = 22
+_UNIT = (1 << 64) - 1
 _layout = Struct(">QIIIIIIBBBQ")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -68,8 +70,20 @@ def identity_of(decision: Decision, key: Key, time: int) -> Identity:
         epoch, period, reference = assignment.epoch, assignment.period, assignment.reference
     return Identity(
         time, key.application_hash, decision.route.hash, segment.hash, decision.variant.hash,
-        epoch, period, reference, _codes[decision.compared], decision.difficulty.stratum_index, decision.unit,
+        epoch, period, reference, _codes[decision.compared], decision.difficulty.stratum_index,
+        unit_of(decision, time),
     )  # fmt: skip
+
+
+def unit_of(decision: Decision, time: int) -> int:
+    """What is randomised and compared: the sticky key, or the request itself where there was none.
+
+    Requests are numbered in the order of their time, a few bits of chance behind it: what is written together
+    then lies together in a store.
+    """
+    if decision.key_source != "request":
+        return decision.unit
+    return time << _CHANCE & _UNIT | decision.unit & ((1 << _CHANCE) - 1)
 
 
 _codes = {compared: code for code, compared in enumerate(COMPARED)}

@@ -287,6 +287,8 @@ class Snapshot:
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """32-byte keys of the request id: the first seals, all open."""
     limits: Limits = Limits()
+    content: bool = False
+    """Whether the control plane wants to see prompts and answers."""
     cors: Cors | None = None
     response_headers: str = "full"
     lame_duck: float = 5.0

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-LARGEST = 2 * 1024 * 1024
-"""Bytes of an answer that travels: half of what the channel holds, some 7,000 tokens of a stream."""
+LARGEST = 2 * 1024 * 1024 - 64 * 1024
+"""Bytes of an answer, and of a prompt, that travel: each nearly half of what the channel holds."""
 
 
 class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An answer as the client got it: JSON, or the events of a stream; empty when it was too large.
 
     `identity` and `nonce` are those of the request id; route and variant are names, the variant as assigned.
+    `prompt` is the request's body where content is captured, else empty.
     """
 
     identity: tuple[int, ...]
@@ -19,6 +20,7 @@ class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     route: str
     variant: str
     body: bytes
+    prompt: bytes = b""
 
 
 encode = msgspec.msgpack.Encoder().encode

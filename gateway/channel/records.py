@@ -46,6 +46,8 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     stratum_index: int = 0
     streamed: bool = False
     """Whether a stream was asked for."""
+    weight: int = 0
+    """The chance of the assigned variant, in basis points; 0: not known."""
     estimated: bool = False
     """Whether tokens and cost are a guess: the stream broke off before it told."""
 

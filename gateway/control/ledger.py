@@ -16,6 +16,8 @@ import msgspec
 
 from gateway.channel.records import Exposure
 from gateway.control.entry import Entry, decode
+from gateway.control.event_log.event_log import EventLog
+from gateway.control.event_log.events import Place
 from gateway.control.journal import Journal
 from gateway.control.terms import MILLISECONDS, AllTerms, Terms
 from gateway.store.base import Handle, Store, StoreError
@@ -23,7 +25,7 @@ from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, 
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report, Value
 from routing.request_id import Identity
 
-log = logging.getLogger("headgate.control")
+_logger = logging.getLogger("headgate.control")
 HELD = 200_000
 """Exposures that wait for the store at most."""
 PAUSE = 0.5
@@ -37,9 +39,12 @@ GATEWAY, VALIDATION = "gateway", "validation_passed"
 KEPT = 90 * 86_400.0
 """Seconds that the store remembers a request's outcomes: longer than any can come."""
 
+NOT_FROZEN = P95()
+"""Of a rollout whose baseline is not known well enough yet: latency is shown and not tested."""
+
 Counted = Callable[[tuple[str, str, str], str, Value, str], None]
 """Told of every report that counts: route, segment and variant; field; value; status."""
-Place = tuple[str, int, int]
+Batch = tuple[str, int, int]
 """Rollout, epoch, outcomes a unit."""
 
 
@@ -51,17 +56,19 @@ class Ledger:
         store: Store,
         journal: Journal,
         terms: AllTerms,
+        log: EventLog,
         counted: Counted,
         dropped: Callable[[], None],
     ) -> None:
         self._store = store
         self._journal = journal
         self.terms = terms
+        self._log = log
         self._counted = counted
         self._dropped = dropped
         self._waiting: dict[str, asyncio.Future[list[str]]] = {}
         self._told: dict[str, list[str]] = {}  # the last entries' statuses
-        self._facts: dict[Place, list[tuple[UnitKey, Fact]]] = {}
+        self._facts: dict[Batch, list[tuple[UnitKey, Fact]]] = {}
         self._held = 0
         self.away = False
         """Whether the store could not be reached lately."""
@@ -78,9 +85,9 @@ class Ledger:
                 self._dropped()
                 continue
             place = terms.rollout, terms.epoch, terms.depth
-            fact = exposed(_request_of(exposure, terms), _ending(exposure), P95())
-            key = UnitKey(exposure.period, exposure.compared, exposure.unit)
-            self._facts.setdefault(place, []).append((key, fact))
+            request = _request_of(exposure, terms)
+            fact = exposed(request, _ending(exposure), NOT_FROZEN)
+            self._facts.setdefault(place, []).append((request.key, fact))
             self._held += 1
 
     def _by_name(self, exposure: Exposure) -> Terms | None:
@@ -141,11 +148,11 @@ class Ledger:
             await work
         except StoreError as error:
             if not self.away:
-                log.error("the store cannot be reached; outcomes are kept in the journal: %s", error)
+                _logger.error("the store cannot be reached; outcomes are kept in the journal: %s", error)
             self.away = True
             return False
         if self.away:
-            log.info("the store is back")
+            _logger.info("the store is back")
         self.away = False
         return True
 
@@ -156,7 +163,7 @@ class Ledger:
                 handle = Handle(outcome.of.time, outcome.nonce)
                 reports.setdefault(handle, []).extend(entry.reports(at))
         given = await self._store.record(reports, KEPT)
-        facts: dict[Place, list[tuple[UnitKey, Fact]]] = {}
+        facts: dict[Batch, list[tuple[UnitKey, Fact]]] = {}
         for entry in entries:
             for at in range(len(entry.outcomes)):
                 self._attribute(entry, at, facts)
@@ -164,7 +171,7 @@ class Ledger:
             await self._store.apply(rollout, epoch, found, depth)
         self._tell(entries, {handle: iter(receipts) for handle, receipts in given.items()})
 
-    def _attribute(self, entry: Entry, at: int, facts: dict[Place, list[tuple[UnitKey, Fact]]]) -> None:
+    def _attribute(self, entry: Entry, at: int, facts: dict[Batch, list[tuple[UnitKey, Fact]]]) -> None:
         """Adds what one outcome says to the evidence, if it is any: in time, and of the present epoch."""
         outcome = entry.outcomes[at]
         identity, report = outcome.of, outcome.report
@@ -192,8 +199,15 @@ class Ledger:
                 told = [(report, next(given)) for report in entry.reports(at)]
                 for report, receipt in told:
                     if receipt.counts and not again and self._believed(outcome.of, report):
-                        self._counted(self._place(outcome.of), report.field, report.value, receipt.status)
+                        place = self._where(outcome.of)
+                        labels = place.route or OTHER, place.segment or OTHER, place.variant or OTHER
+                        self._counted(labels, report.field, report.value, receipt.status)
                 statuses.append(_status([receipt.status for _, receipt in told]))
+                if not again:
+                    self._log.outcome(
+                        outcome.nonce, entry.time / MILLISECONDS, entry.source, outcome.report, statuses[-1],
+                        self._where(outcome.of),
+                    )  # fmt: skip
             self._remember(entry.id, statuses)
             waiting = self._waiting.pop(entry.id, None)
             if waiting is not None and not waiting.done():
@@ -211,14 +225,15 @@ class Ledger:
         if len(self._told) > REMEMBERED:
             del self._told[next(iter(self._told))]
 
-    def _place(self, identity: Identity) -> tuple[str, str, str]:
-        """Names of route, segment and variant as labels; `_other` for what is not configured any more."""
+    def _where(self, identity: Identity) -> Place:
+        """Names of what the id holds hashes of, as far as they are still configured."""
+        application = self.terms.applications.get(identity.application)
         terms = self.terms.by_hash.get((identity.route, identity.segment))
         if terms is None:
-            return OTHER, OTHER, OTHER
+            return Place(application)
         variants = terms.route.variants.values()
-        variant = next((one.name for one in variants if one.hash == identity.variant), OTHER)
-        return terms.route.name, terms.segment.name, variant
+        variant = next((one.name for one in variants if one.hash == identity.variant), None)
+        return Place(application, terms.route.name, terms.segment.name, variant)
 
 
 def _status(statuses: list[str]) -> str:
@@ -233,7 +248,7 @@ def _readable(payloads: Iterable[bytes]) -> Iterator[Entry]:
         try:
             yield decode(payload)
         except msgspec.DecodeError:
-            log.error("an entry of the journal cannot be read and is left out")
+            _logger.error("an entry of the journal cannot be read and is left out")
 
 
 def _request_of(exposure: Exposure, terms: Terms) -> Request:

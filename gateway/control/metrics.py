@@ -84,9 +84,9 @@ class Metrics(Collector):
             self._workers.pop(place, None)
         self._dropped += batch.dropped
 
-    def dropped(self) -> None:
-        """A message or record was lost on this side."""
-        self._dropped += 1
+    def dropped(self, count: int = 1) -> None:
+        """Messages or records were lost on this side."""
+        self._dropped += count
 
     def reported(self, place: Labels, field: str, value: object, status: str) -> None:
         """The first report of a field, or the first that contradicts it (status `conflict`).

@@ -16,6 +16,8 @@ from gateway.channel import answers
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
 from gateway.channel.records import decode
+from gateway.control.contents import Contents
+from gateway.control.event_log.event_log import EventLog
 from gateway.control.exposures import Exposures
 from gateway.control.intake import Intake
 from gateway.control.journal import open_journal
@@ -28,7 +30,7 @@ from gateway.control.terms import terms_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.request_id import Opener
-from routing.snapshot import Snapshot
+from routing.snapshot import BASIS_POINTS, Snapshot
 
 log = logging.getLogger("headgate.control")
 
@@ -67,7 +69,9 @@ class Plane:
         self.store = make(url, source.state, keys)
         self.journal = open_journal(source.state / "journal")
         terms = terms_of(source.loaded.config, source.snapshot)
-        self.ledger = Ledger(self.store, self.journal, terms, metrics.reported, metrics.dropped)
+        self.log = EventLog(source.state / "log", source.loaded.config.capture, metrics.dropped)
+        self.ledger = Ledger(self.store, self.journal, terms, self.log, metrics.reported, metrics.dropped)
+        self.contents = Contents()
         self.judge = Judge(self.journal, metrics.judged)
         self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
@@ -85,6 +89,7 @@ class Plane:
             source.loaded.config, source.snapshot
         )
         self.judge.learn(source.loaded.config)
+        self.log.take(source.loaded.config.capture)
         self.metrics.serves(source.snapshot, source.since)
         # After a control plane was killed between telling the supervisor and telling the workers, its
         # successor tells them; a worker that has this revision ignores it.
@@ -103,13 +108,14 @@ class Plane:
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
-        return self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch()
+        return self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up()
 
     async def close(self) -> None:
         """Brings to the store what it will take, and lets go."""
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
+        await self.log.close()
         await self.journal.close()
         await self.store.close()
 
@@ -121,10 +127,17 @@ class Plane:
                 self.metrics.merge(batch)
                 self.exposures.add(batch.exposures)
                 self.ledger.add(batch.exposures)
+                for exposure in batch.exposures:
+                    content = self.contents.of(exposure.nonce) if self.log.content else None
+                    chance = exposure.weight / BASIS_POINTS if exposure.weight else None
+                    self.log.exposure(exposure, probability=chance, content=content)
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))
             elif kind is Kind.ANSWER:
-                self.judge.answered(answers.decode(message))
+                answer = answers.decode(message)
+                self.judge.answered(answer)
+                if self.log.content:
+                    self.contents.add(answer)
         except msgspec.DecodeError:
             self.metrics.dropped()
             log.warning("a worker's message could not be read")

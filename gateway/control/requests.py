@@ -30,6 +30,7 @@ async def describe_request(
     outcomes = await store.outcomes(Handle(identity.time, nonce_of(token)))
     return {
         "request_id": token,
+        "request": nonce_of(token).hex(),
         **_held(identity, snapshot),
         "exposure": _readable(exposure) if exposure else None,
         "outcomes": [_reported(outcome) for outcome in outcomes],

@@ -34,10 +34,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class AllTerms:
-    """Every segment's, by the names of route and segment, and by the hashes of these names."""
+    """Every segment's, by the names of route and segment, and by the hashes of these names.
+
+    `applications` are names by their hashes.
+    """
 
     by_name: Mapping[tuple[str, str], Terms]
     by_hash: Mapping[tuple[int, int], Terms]
+    applications: Mapping[int, str]
 
 
 def terms_of(config: Config, snapshot: Snapshot) -> AllTerms:
@@ -49,6 +53,7 @@ def terms_of(config: Config, snapshot: Snapshot) -> AllTerms:
     return AllTerms(
         {(terms.route.name, terms.segment.name): terms for terms in found},
         {(terms.route.hash, terms.segment.hash): terms for terms in found},
+        {key.application_hash: key.application for key in snapshot.keys.values()},
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from gateway.channel.records import Exposure
 from routing.cost import Usage
 from routing.decision import Decision
-from routing.request_id import Identity, Sealer, identity_of
+from routing.request_id import Identity, Sealer, identity_of, unit_of
 from routing.snapshot import Key, Rollout
 
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
@@ -75,7 +75,7 @@ class Account(msgspec.Struct, gc=False):
             reference,
             decision.compared,
             decision.difficulty.stratum,
-            decision.unit,
+            unit_of(decision, self.sealed or round(time * 1000)),
             self.status,
             duration,
             self.first_token,
@@ -90,5 +90,6 @@ class Account(msgspec.Struct, gc=False):
             self.sealed,
             decision.difficulty.stratum_index,
             self.streamed,
+            decision.weight,
             self.estimated,
         )

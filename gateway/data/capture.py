@@ -38,12 +38,13 @@ class Capture:
         self._send = send
         self._dropped = dropped
 
-    def answered(self, account: Account, body: bytes) -> None:
-        """A request of a route that captures has been answered."""
+    def answered(self, account: Account, body: bytes, prompt: bytes) -> None:
+        """A request of a route that captures has been answered; `prompt`: its body, where that is wanted."""
         decision, key = account.decision, account.key
         assert decision is not None and key is not None
         identity = tuple(identity_of(decision, key, account.sealed))
         text = body if len(body) <= LARGEST else b""
-        message = Answered(identity, account.nonce, decision.route.name, decision.variant.name, text)
+        asked = prompt if len(prompt) <= LARGEST else b""
+        message = Answered(identity, account.nonce, decision.route.name, decision.variant.name, text, asked)
         if not self._send(encode(message)):
             self._dropped()

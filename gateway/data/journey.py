@@ -171,7 +171,8 @@ class Service:
                 await relay_stream(request, account, attempt, head, asked=asked, captured=captured)
             account.status = "ok"
             if captured is not None and self.capture is not None:
-                self.capture.answered(account, attempt.body if attempt.splitter is None else captured.whole())
+                answer = attempt.body if attempt.splitter is None else captured.whole()
+                self.capture.answered(account, answer, request.body() if snapshot.content else b"")
         finally:
             if attempt.splitter is not None:
                 if account.usage is None and account.status != "ok":

@@ -12,7 +12,6 @@ from time import time
 from gateway.channel import series
 from gateway.channel.records import Deltas, Exposures, Histogram, encode
 from gateway.data.account import Account
-from routing.snapshot import Rollout
 
 Labels = tuple[str, ...]
 FLUSH = 0.1
@@ -133,11 +132,10 @@ class Recorder:
         if account.first_token:
             line.first_tokens.observe(account.first_token)
         self._overhead.observe((account.first_token or duration) - account.waited)
-        if type(segment.assignment) is Rollout:
-            if self._exposures.count < MAX_EXPOSURES:
-                self._exposures.add(account.exposure(time(), duration))
-            else:
-                self.dropped += 1
+        if self._exposures.count < MAX_EXPOSURES:
+            self._exposures.add(account.exposure(time(), duration))
+        else:
+            self.dropped += 1
 
     def flush(self, gauges: dict[str, float], open_breakers: list[tuple[str, str]]) -> bytes:
         """What has been counted since the last flush, as a message, with the worker's present state."""

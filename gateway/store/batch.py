@@ -16,9 +16,10 @@ import msgspec
 from gateway.store.base import Handle, Tampered
 from routing.decision import COMPARED
 from routing.evidence import cells, outcomes, unit
-from routing.evidence.cells import Counts, Evidence, add_difference
+from routing.evidence.cells import Evidence
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Outcomes, Receipt, Report
+from routing.evidence.tally import Counts, Tally
 
 Of = TypeVar("Of")
 Told = TypeVar("Told")
@@ -49,7 +50,7 @@ def parts(groups: Mapping[Of, Told], size: int) -> Iterator[dict[Of, Told]]:
 def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]], depth: int) -> Advance:
     """What the facts of `groups` make of the states that were read; units without one are new."""
     changed: dict[UnitKey, bytes] = {}
-    counts: Counts = {}
+    tally = Tally()
     for key, facts in groups.items():
         stored = states.get(key, b"")
         old = _state(stored)
@@ -57,8 +58,10 @@ def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]
         state = unit.encode(new)
         if state != stored:
             changed[key] = state
-            add_difference(counts, key, old, new)
-    return Advance(changed, {name: count for name, count in counts.items() if count})
+            tally.add(key, new)
+            if old:
+                tally.add(key, old, -1)
+    return Advance(changed, tally.counts())
 
 
 def _state(stored: bytes) -> unit.Unit:

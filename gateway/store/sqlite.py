@@ -41,7 +41,7 @@ Result = TypeVar("Result")
 
 PATIENCE = 0.5
 """Seconds that a caller waits; the transaction itself may still be carried out."""
-PART = 250
+PART = 2_000
 """Units or requests a transaction."""
 MILLISECONDS = 1_000
 

@@ -44,6 +44,7 @@ def prepare(path: Path) -> sqlite3.Connection:
         _log_ahead(database)
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA wal_autocheckpoint = 8000")
         database.execute("BEGIN IMMEDIATE")
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:

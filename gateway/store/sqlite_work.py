@@ -61,13 +61,11 @@ def apply(
         ended = value(database.execute(ENDED, (rollout,)).fetchone())
         if ended is not None and epoch <= ended:
             return Applied(0, True)
-        select = "SELECT state FROM units WHERE rollout = ? AND epoch = ? AND name = ?"
         names = {key: batch.unit_name(key) for key in groups}
-        states = {}
-        for key, name in names.items():
-            row = database.execute(select, (rollout, epoch, name)).fetchone()
-            if row is not None:
-                states[key] = row[0]
+        marks = ",".join("?" * len(names))
+        select = f"SELECT name, state FROM units WHERE rollout = ? AND epoch = ? AND name IN ({marks})"
+        known = dict(database.execute(select, (rollout, epoch, *names.values())))
+        states = {key: known[name] for key, name in names.items() if name in known} if known else {}
         changed, counts = batch.advance(states, groups, depth)
         database.executemany(
             "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",

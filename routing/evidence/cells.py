@@ -8,24 +8,18 @@ multiples of 20.
 Beside the cells of metrics there are those of money, per period and side: n, Σc, Σc² of the units' earliest
 costs in micro-USD; and the spread of durations, from which a p95 is read before it is frozen.
 
-A unit's state has one set of counts. When it changes, the old counts are taken away and the new ones added:
-that difference is all that is written, and cells are sums over the units whatever the order of events.
+A unit's state has one set of counts. When it changes, the old counts are taken away and the new ones added
+(`routing.evidence.tally`): that difference is all that is written, and cells are sums over the units whatever
+the order of events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from routing.evidence.fact import UnitKey
-from routing.evidence.metrics import MARKED, SCORE, WHOLE, is_bad, longest, score_badness, split
-from routing.evidence.unit import Unit
-
-Counts = dict[str, int]
-"""Counters by name, as a store holds them; names are made and read here only."""
-
-_HALF = 32
-"""Squares are counted in two halves of this many bits: their sum outgrows a store's 64-bit counters."""
+from routing.evidence.metrics import WHOLE, longest
+from routing.evidence.tally import HALF
 
 
 class Cell(NamedTuple):
@@ -80,53 +74,6 @@ class Evidence(NamedTuple):
         return {cell: units for cell, units in self.cells.items() if cell.compared == "compared"}
 
 
-def counts_of(key: UnitKey, unit: Unit) -> Counts:
-    """What one unit contributes."""
-    if not unit:
-        return {}
-    first = unit[0]
-    side = "c" if first.candidate else "b"
-    place = f"{key.period}.{key.compared}."
-    middle = f"{place}{first.reference}.{first.stratum}."
-    counts = {f"{middle}{metric}.{side}.{bad}.{n}": 1 for metric, bad, n in _values(unit)}
-    cost = next((fact.cost for fact in unit if fact.cost is not None), None)
-    if cost is not None:
-        high, low = divmod(cost * cost, 1 << _HALF)
-        counts[f"{place}cost.{side}.n"] = 1
-        counts[f"{place}cost.{side}.total"] = cost
-        counts[f"{place}cost.{side}.high"] = high
-        counts[f"{place}cost.{side}.low"] = low
-    for name in ("duration", "first_token"):
-        band = next((value for fact in unit if (value := getattr(fact, name)) is not None), None)
-        if band is not None:
-            counts[f"{place}{name}.{side}.{band}"] = 1
-    return counts
-
-
-def _values(unit: Unit) -> Iterable[tuple[str, int, int]]:
-    """Metric, bad twentieths and requests, of the metrics of which the unit has a value."""
-    bad, n = [0] * len(MARKED), [0] * len(MARKED)
-    for fact in unit:
-        for index, bits in enumerate(split(fact.marks)):
-            if bits:
-                n[index] += 1
-                bad[index] += is_bad(bits)
-    for index, metric in enumerate(MARKED):
-        if n[index]:
-            yield metric, WHOLE * bad[index], n[index]
-    scores = [score_badness(fact.score) for fact in unit if fact.score is not None]
-    if scores:
-        yield SCORE, sum(scores), len(scores)
-
-
-def add_difference(counts: Counts, key: UnitKey, old: Unit, new: Unit) -> None:
-    """Adds to `counts` what changes when a unit's state goes from `old` (empty: none yet) to `new`."""
-    for name, count in counts_of(key, new).items():
-        counts[name] = counts.get(name, 0) + count
-    for name, count in counts_of(key, old).items():
-        counts[name] = counts.get(name, 0) - count
-
-
 def evidence_of(counts: Mapping[str, int]) -> Evidence:
     """Reads a store's counters. Raises ValueError for a name that is not one of ours."""
     evidence = Evidence({}, {}, {}, {})
@@ -160,7 +107,7 @@ def _with(cost: Cost, part: str, count: int) -> Cost:
         return cost._replace(n=count)
     if part == "total":
         return cost._replace(total=count)
-    return cost._replace(squares=cost.squares + (count << _HALF if part == "high" else count))
+    return cost._replace(squares=cost.squares + (count << HALF if part == "high" else count))
 
 
 def quantile(spread: Mapping[int, int], share: float) -> float | None:

@@ -17,7 +17,7 @@ and Zawirski, *Conflict-free replicated data types*, SSS 2011) with `fold` as it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -33,8 +33,10 @@ MOST = 3
 _FORGET = [mark(metric, 15) for metric in MARKED]
 
 
-def fold(unit: Unit, facts: Iterable[Fact], depth: int = MOST) -> Unit:
+def fold(unit: Unit, facts: Sequence[Fact], depth: int = MOST) -> Unit:
     """The state of `unit` (empty: none yet) once `facts` are known; `depth` is K."""
+    if not unit and len(facts) == 1:
+        return (facts[0],)
     known = {(fact.time, fact.nonce): fact for fact in unit}
     for fact in facts:
         place = (fact.time, fact.nonce)

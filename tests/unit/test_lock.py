@@ -44,19 +44,19 @@ def asked(name: str) -> dict[str, str]:
     """What pyproject.toml itself asks of one requirements file."""
     groups = PROJECT["dependency-groups"]
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *groups["build"]]
+    wanted = [*PROJECT["project"]["dependencies"], *groups["fuzz" if name == "fuzz" else "build"]]
     wanted += extras["litellm"] if name == "image" else []
     wanted += [item for item in groups["dev"] if isinstance(item, str)] if name == "dev" else []
     return pins(wanted)
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "image"])
+@pytest.mark.parametrize("name", ["run", "dev", "image", "fuzz"])
 def test_requirements_hold_what_the_project_asks_for(name: str) -> None:
     missing = {f"{package}=={version}" for package, version in asked(name).items()} - set(requirements(name))
     assert not missing, f"run `make lock`: requirements/{name}.txt lacks {sorted(missing)}"
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "image"])
+@pytest.mark.parametrize("name", ["run", "dev", "image", "fuzz"])
 def test_requirements_are_those_of_the_lock(name: str) -> None:
     for pin, hashes in requirements(name).items():
         package, _, version = pin.partition("==")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.problems import ConfigError
-from tests.unit.config.made import HASH, SMALL, loaded, small
+from tests.unit.config.made import HASH, SMALL, loaded, mistakes, small
 
 
 def test_what_is_left_out_has_its_default() -> None:
@@ -64,7 +64,7 @@ def test_every_key_there_is(tmp_path: Path) -> None:
           toy: {{provider: simulated, error_rate: 0.5%}}
         passthrough: {{upstream: far, paths: [files, batches], body: 64MiB}}
         store: {{url: sqlite}}
-        capture: {{content: true, retention: 1d, max_size: 1GiB}}
+        capture: {{content: true, redact: ['[0-9]{{16}}'], retention: 1d, max_size: 1GiB}}
         prometheus: {{url: "https://somebody:secret@prometheus.example"}}
         routes:
           mail:
@@ -226,3 +226,25 @@ def test_origins_are_compared_as_browsers_write_them() -> None:
     cors = loaded(text + small("variant: base")).config.server.cors
     assert cors is not None
     assert cors.origins == ("https://app.example.com:8443", "http://[::1]:3000", "*")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("(a", "is not a regular expression that RE2 knows: missing ): (a"),
+        ("(?<=a)b", "is not a regular expression that RE2 knows: invalid perl operator: (?<="),
+        ("a*", "matches the empty text, and so everywhere"),
+    ],
+)
+def test_a_pattern_to_redact_is_one_of_re2(
+    pattern: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = small("variant: base") + f"capture:\n  redact:\n  - good\n  - '{pattern}'\n"
+    line = text.count("\n")
+    assert mistakes(text) == [f"{line}: capture.redact[1]: {told}"]
+    assert capfd.readouterr().err == ""
+
+
+def test_weights_of_a_route_without_segments_are_read_once() -> None:
+    (part,) = loaded(small("weights: {base: 99.5, tuned: 0.5}")).config.routes["solver"].parts
+    assert (part.name, part.weights) == ("all", {"base": 9_950, "tuned": 50})

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.evidence import cells, metrics, unit
-from routing.evidence.cells import Cell, Cost, Counts, Evidence, Side, evidence_of, quantile
+from routing.evidence import metrics, unit
+from routing.evidence.cells import Cell, Cost, Evidence, Side, evidence_of, quantile
 from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, failed, reported, request_of
+from routing.evidence.tally import Counts, Tally
 from routing.request_id import Identity
 
 KEY = UnitKey(1, "compared", 7)
@@ -33,7 +34,9 @@ def folded(facts: Iterable[Fact], depth: int = 3, start: unit.Unit = ()) -> unit
 
 def evidence(*facts: Fact, depth: int = 3, key: UnitKey = KEY) -> Evidence:
     """The cells of one unit."""
-    return evidence_of(cells.counts_of(key, folded(facts, depth)))
+    tally = Tally()
+    tally.add(key, folded(facts, depth))
+    return evidence_of(tally.counts())
 
 
 def values(*facts: Fact, depth: int = 3) -> dict[str, tuple[int, int]]:
@@ -80,14 +83,13 @@ def stories(draw: st.DrawFn) -> list[tuple[UnitKey, Fact]]:
 def tell(told: Sequence[tuple[UnitKey, Fact]], depth: int) -> tuple[dict[UnitKey, bytes], Counts]:
     """States and counters once all of it was told, one fact a time, cells by difference."""
     states: dict[UnitKey, unit.Unit] = {}
-    counts: Counts = {}
+    tally = Tally()
     for key, fact in told:
         old = states.get(key, ())
         states[key] = unit.fold(old, (fact,), depth)
-        cells.add_difference(counts, key, old, states[key])
-    return {key: unit.encode(state) for key, state in states.items()}, {
-        name: count for name, count in counts.items() if count
-    }
+        tally.add(key, states[key])
+        tally.add(key, old, -1)
+    return {key: unit.encode(state) for key, state in states.items()}, tally.counts()
 
 
 @given(stories(), st.integers(1, 3), st.data())
@@ -106,7 +108,7 @@ def test_any_split_over_replicas_gives_the_same_state(
     facts = [fact for key, fact in told if key == told[0][0]] if told else []
     sides = [data.draw(st.integers(0, 2)) for _ in facts]
     parts = [folded((f for f, side in zip(facts, sides, strict=True) if side == i), depth) for i in range(3)]
-    joined = unit.fold((), (fact for part in parts for fact in part), depth)
+    joined = unit.fold((), [fact for part in parts for fact in part], depth)
     assert joined == folded(facts, depth)
     assert unit.fold(joined, facts, depth) == joined
 
@@ -277,13 +279,13 @@ def test_costs_are_those_of_the_earliest_priced_request_in_whole_micro_usd() -> 
 
 
 def test_the_spread_of_good_durations_gives_the_p95() -> None:
-    counts: Counts = {}
+    tally = Tally()
     for index in range(200):
         key = UnitKey(1, "compared", index)
         streamed = Ending("ok", duration=(index + 1) / 100, streamed=True, first_token=0.0005)
         fact = exposed(request(key=key), streamed, P95())
-        cells.add_difference(counts, key, (), folded([fact]))
-    seen = evidence_of(counts)
+        tally.add(key, folded([fact]))
+    seen = evidence_of(tally.counts())
     assert quantile(seen.durations[SIDE], 0.95) == pytest.approx(1.9, rel=0.02)
     assert quantile(seen.first_tokens[SIDE], 0.95) == metrics.SHORTEST
     assert quantile({}, 0.95) is None
@@ -313,11 +315,13 @@ def test_what_cannot_matter_any_more_is_forgotten() -> None:
 def test_fewer_outcomes_a_unit_take_effect_without_upsetting_the_cells() -> None:
     told = [reported(request(time, b"a"), passed=False) for time in (1, 2, 3)]
     before = folded(told)
-    counts: Counts = {}
-    cells.add_difference(counts, KEY, (), before)
-    cells.add_difference(counts, KEY, before, unit.fold(before, told[:1], 1))
-    assert {cell.n for cell in evidence_of(counts).cells} == {1}
-    assert all(units == 1 for units in evidence_of(counts).cells.values())
+    tally = Tally()
+    tally.add(KEY, unit.fold(before, told[:1], 1))
+    tally.add(KEY, before)
+    tally.add(KEY, before, -1)
+    seen = evidence_of(tally.counts())
+    assert {cell.n for cell in seen.cells} == {1}
+    assert all(units == 1 for units in seen.cells.values())
 
 
 def test_the_content_of_an_id_is_settled_even_if_two_facts_disagree() -> None:
@@ -326,7 +330,9 @@ def test_the_content_of_an_id_is_settled_even_if_two_facts_disagree() -> None:
 
 
 def test_no_unit_counts_nothing() -> None:
-    assert cells.counts_of(KEY, ()) == {}
+    tally = Tally()
+    tally.add(KEY, ())
+    assert tally.counts() == {}
 
 
 @given(stories())

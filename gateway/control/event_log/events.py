@@ -1,0 +1,138 @@
+"""What the event log says of a request and of an outcome: a JSON object, whose fields keep their types.
+
+Names are those of `GET /admin/v1/requests/{request_id}`. A field is there with every event of its type, null
+when there is nothing to say, but for `prompt` and `answer`: those are there when content is captured. Both
+are text, so that a column of them has one type; what is not text is written as the JSON text that it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from gateway.channel.outcomes import Reported
+from gateway.channel.records import Exposure
+from gateway.control.event_log.redaction import Redaction
+
+LARGEST = 1024 * 1024
+"""Bytes of a prompt or of an answer; a larger one is left out, since half a prompt is no use to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was asked and what was answered, as text or as any JSON value; None: unknown."""
+
+    prompt: object
+    answer: object
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose outcome it is, by name."""
+
+    application: str | None = None
+    route: str | None = None
+    segment: str | None = None
+    variant: str | None = None
+
+
+NOWHERE = Place()
+"""Of what is not configured any more."""
+
+
+class ExposureEvent(msgspec.Struct, tag_field="type", tag="exposure", gc=False):
+    """A routed request, at its end. Seconds, USD, tokens; `unit` is 16 hex digits."""
+
+    request: str
+    time: str
+    application: str
+    route: str
+    segment: str
+    variant: str
+    served: str
+    reason: str
+    probability: float | None
+    epoch: int
+    period: int
+    reference: int
+    compared: str
+    stratum: str
+    unit: str
+    status: str
+    duration: float
+    first_token: float | None
+    attempts: int
+    input: int
+    cached_input: int
+    output: int
+    reasoning: int
+    cost: float | None
+    items: int
+    wants_outcome: bool
+    prompt: str | None | msgspec.UnsetType = msgspec.UNSET
+    answer: str | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class OutcomeEvent(msgspec.Struct, tag_field="type", tag="outcome", gc=False):
+    """One report about a request, in the order in which they counted."""
+
+    request: str
+    time: str
+    application: str | None
+    route: str | None
+    segment: str | None
+    variant: str | None
+    source: str
+    status: str
+    validation_passed: bool | None
+    needs_review: bool | None
+    score: float | None
+    items: int | None
+    remark: str | None = msgspec.field(name="reason")
+
+
+def exposure_event(exposure: Exposure, probability: float | None) -> ExposureEvent:
+    """`probability`: that of the assigned variant, in [0, 1]; None when it is not known."""
+    return ExposureEvent(
+        exposure.nonce.hex(), moment(exposure.time), exposure.application, exposure.route, exposure.segment,
+        exposure.variant, exposure.served, exposure.reason, probability, exposure.epoch, exposure.period,
+        exposure.reference, exposure.compared, exposure.stratum, f"{exposure.unit:016x}", exposure.status,
+        exposure.duration, exposure.first_token or None, exposure.attempts, exposure.input,
+        exposure.cached_input, exposure.output, exposure.reasoning,
+        exposure.cost if exposure.cost >= 0 else None, exposure.items, exposure.wants_outcome,
+    )  # fmt: skip
+
+
+def outcome_event(
+    nonce: bytes, time: float, place: Place, source: str, report: Reported, status: str, redaction: Redaction
+) -> OutcomeEvent:
+    """`time` in seconds since 1970; the report's reason is the application's word, and redacted."""
+    return OutcomeEvent(
+        nonce.hex(), moment(time), place.application, place.route, place.segment, place.variant, source,
+        status, report.validation_passed, report.needs_review, report.score, report.items,
+        None if report.reason is None else redaction.of_text(report.reason),
+    )  # fmt: skip
+
+
+def content_text(content: object, redaction: Redaction) -> str | None:
+    """A prompt or an answer as it is written; None when there is none, or too much of it."""
+    if content is None:
+        return None
+    try:
+        text = _text(content)
+        if len(text) > LARGEST or len(text.encode()) > LARGEST:
+            return None
+        return _text(redaction.of_value(content)) if redaction else text
+    except RecursionError:  # hundreds of levels deep: nobody's prompt
+        return None
+
+
+def _text(content: object) -> str:
+    return content if isinstance(content, str) else msgspec.json.encode(content).decode()
+
+
+def moment(seconds: float) -> str:
+    """A time as it is written everywhere: UTC, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,109 @@
+"""The tally: what units contribute to the counters, added up before anything is named.
+
+Most units of a batch say the same few things (one request, no error, in time), so they are counted by what
+they say, and the counters' names are made once for each of these. `routing.evidence.cells` reads the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from routing.evidence.fact import UnitKey
+from routing.evidence.metrics import MARKED, SCORE, WHOLE, is_bad, score_badness, split
+from routing.evidence.unit import Unit
+
+Counts = dict[str, int]
+"""Counters by name, as a store holds them."""
+
+HALF = 32
+"""Squares are counted in two halves of this many bits: their sum outgrows a store's 64-bit counters."""
+
+_Place = tuple[int, str, bool]
+"""Period, compared, candidate."""
+_Said = tuple[tuple[int, float | None], ...]
+"""Marks and score of each of a unit's requests."""
+
+
+class Tally:
+    """Adds up units. A change of a unit is its new state added and its old one taken away."""
+
+    __slots__ = ("_bands", "_costs", "_units")
+
+    def __init__(self) -> None:
+        self._units: dict[tuple[int, str, int, int, bool, _Said], int] = {}
+        self._costs: dict[_Place, list[int]] = {}
+        self._bands: dict[tuple[_Place, str, int], int] = {}
+
+    def add(self, key: UnitKey, unit: Unit, sign: int = 1) -> None:
+        """Adds a unit's state (empty: none yet), or takes it away with a `sign` of -1."""
+        if not unit:
+            return
+        first = unit[0]
+        period, compared, _ = key
+        candidate = first.candidate
+        said = tuple([(fact.marks, fact.score) for fact in unit])
+        units, place = self._units, (period, compared, first.reference, first.stratum, candidate, said)
+        units[place] = units.get(place, 0) + sign
+        cost, duration, first_token = first.cost, first.duration, first.first_token
+        for fact in unit[1:]:
+            cost = fact.cost if cost is None else cost
+            duration = fact.duration if duration is None else duration
+            first_token = fact.first_token if first_token is None else first_token
+        side = period, compared, candidate
+        if cost is not None:
+            sums = self._costs.get(side)
+            if sums is None:
+                sums = self._costs[side] = [0, 0, 0, 0]
+            high, low = divmod(cost * cost, 1 << HALF)
+            sums[0] += sign
+            sums[1] += sign * cost
+            sums[2] += sign * high
+            sums[3] += sign * low
+        if duration is not None:
+            band = side, "duration", duration
+            self._bands[band] = self._bands.get(band, 0) + sign
+        if first_token is not None:
+            band = side, "first_token", first_token
+            self._bands[band] = self._bands.get(band, 0) + sign
+
+    def counts(self) -> Counts:
+        """By how much which counters move."""
+        counts: Counts = {}
+        for (period, compared, reference, stratum, candidate, said), count in self._units.items():
+            middle = f"{period}.{compared}.{reference}.{stratum}."
+            for metric, rest in _values(said, _side(candidate)):
+                name = f"{middle}{metric}.{rest}"
+                counts[name] = counts.get(name, 0) + count
+        for (period, compared, candidate), (n, total, high, low) in self._costs.items():
+            place = f"{period}.{compared}.cost.{_side(candidate)}."
+            counts |= {f"{place}n": n, f"{place}total": total, f"{place}high": high, f"{place}low": low}
+        for ((period, compared, candidate), name, band), count in self._bands.items():
+            counts[f"{period}.{compared}.{name}.{_side(candidate)}.{band}"] = count
+        return {name: count for name, count in counts.items() if count}
+
+
+def _side(candidate: bool) -> str:
+    return "c" if candidate else "b"
+
+
+@lru_cache(maxsize=4096)
+def _values(said: _Said, side: str) -> tuple[tuple[str, str], ...]:
+    """Metric, and the rest of the counter's name, of each metric of which the unit has a value."""
+    return tuple((metric, f"{side}.{bad}.{n}") for metric, bad, n in _told(said))
+
+
+def _told(said: _Said) -> Iterator[tuple[str, int, int]]:
+    """Metric, bad twentieths, requests."""
+    bad, n = [0] * len(MARKED), [0] * len(MARKED)
+    for marks, _ in said:
+        for index, bits in enumerate(split(marks)):
+            if bits:
+                n[index] += 1
+                bad[index] += is_bad(bits)
+    for index, metric in enumerate(MARKED):
+        if n[index]:
+            yield metric, WHOLE * bad[index], n[index]
+    scores = [score_badness(score) for _, score in said if score is not None]
+    if scores:
+        yield SCORE, sum(scores), len(scores)
