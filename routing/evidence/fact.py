@@ -6,6 +6,7 @@ brings all that is needed to count it. Facts of one request merge in any order a
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -112,22 +113,30 @@ def request_of(identity: Identity, nonce: bytes, candidate: int) -> Request:
 
 def exposed(request: Request, ending: Ending, p95: P95) -> Fact:
     """What an exposure says; `p95` is that of the request's reference."""
-    bad = failed(ending)
-    marks = mark("validation_passed", BAD_BY_DEFAULT) if ending.status in _UNANSWERED else 0
+    slow = None if p95.duration is None else ending.duration > p95.duration
+    late = None if p95.first_token is None or not ending.streamed else ending.first_token > p95.first_token
+    marks, good = _judgement(ending.status, ending.own, ending.attempts > 0, slow, late)
+    cost = ending.cost
+    return Fact(
+        request.time, request.nonce, request.reference, request.stratum, request.candidate, marks, None,
+        None if cost is None else round(cost * MICRO),
+        band(ending.duration) if good else None,
+        band(ending.first_token) if good and ending.streamed else None,
+    )  # fmt: skip
+
+
+@lru_cache
+def _judgement(status: str, own: bool, tried: bool, slow: bool | None, late: bool | None) -> tuple[int, bool]:
+    """Marks, and whether the assigned variant answered; `slow`, `late`: above the p95, None: no word."""
+    bad = failed(Ending(status, own, int(tried)))
+    marks = mark("validation_passed", BAD_BY_DEFAULT) if status in _UNANSWERED else 0
     if bad is not None:
         marks |= judged("errors", bad)
-        if p95.duration is not None:
-            marks |= judged("latency_p95", bad or ending.duration > p95.duration)
-        if p95.first_token is not None and ending.streamed:
-            marks |= judged("time_to_first_token_p95", bad or ending.first_token > p95.first_token)
-    good = bad is False
-    return Fact(
-        *request[1:],
-        marks=marks,
-        cost=None if ending.cost is None else round(ending.cost * MICRO),
-        duration=band(ending.duration) if good else None,
-        first_token=band(ending.first_token) if good and ending.streamed else None,
-    )
+        if slow is not None:
+            marks |= judged("latency_p95", bad or slow)
+        if late is not None:
+            marks |= judged("time_to_first_token_p95", bad or late)
+    return marks, bad is False
 
 
 def failed(ending: Ending) -> bool | None:
