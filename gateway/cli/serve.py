@@ -16,6 +16,7 @@ from config.problems import ConfigError
 from gateway.control.source import Secrets, Source, compile_source, fingerprint
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
+from gateway.store.registry import StoreRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
 from gateway.supervisor.state import Unusable, open_state
@@ -62,7 +63,7 @@ def command(
     try:
         source = first_source(path, state)
         listeners = Listeners(listen(host, port, workers), listen(admin_host, admin_port, 1)[0])
-    except (ProviderRefused, Unusable, Unavailable) as error:
+    except (ProviderRefused, StoreRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
     for warning in source.loaded.warnings:
@@ -77,7 +78,7 @@ def command(
 def first_source(path: Path | None, state: Path) -> Source:
     """Loads the configuration and compiles the first snapshot.
 
-    Raises Unusable, ProviderRefused, click.ClickException.
+    Raises Unusable, ProviderRefused, StoreRefused, click.ClickException.
     """
     if path is None and DEFAULT_FILE.is_file():
         path = DEFAULT_FILE

@@ -19,6 +19,7 @@ from config.problems import ConfigError
 from gateway.control.plane import Plane
 from gateway.control.source import Source, fingerprint
 from gateway.providers.registry import ProviderRefused
+from gateway.store.registry import StoreRefused
 
 LOOK = 1.0
 """Seconds between two looks at the files."""
@@ -74,13 +75,16 @@ class Reloader:
         except ConfigError as error:
             self._refuse([problem.located(error.source) for problem in error.problems], changed)
             return
-        except ProviderRefused as error:
+        except (ProviderRefused, StoreRefused) as error:
             self._refuse([str(error)], changed)
             return
         self._refused = None
         self._seen = source.prints
         stale = outdated(self._plane.source, source)
+        moved = self._plane.source.loaded.config.store != source.loaded.config.store
         await self._plane.adopt(source)
+        if moved:
+            log.warning("the store is another one now; that takes effect when the gateway is started again")
         log.info("configuration reloaded, serving revision %d", source.snapshot.revision)
         if stale:
             log.info("files of upstreams have changed, which takes new workers: %s", ", ".join(stale))
@@ -117,7 +121,7 @@ def outdated(before: Source, after: Source) -> list[str]:
 
 
 def _succeed(source: Source, path: Path, before: Mapping[Path, bytes]) -> Source:
-    """Loads and compiles. Raises ConfigError, ProviderRefused."""
+    """Loads and compiles. Raises ConfigError, ProviderRefused, StoreRefused."""
     loaded = load(path, os.environ)
     prints = fingerprint(loaded.files) | {file: before[file] for file in loaded.files if file in before}
     return source.succeeded_by(loaded, prints, time())

@@ -17,6 +17,7 @@ from pathlib import Path
 from config.load import Loaded
 from config.schema import Config
 from gateway.providers.registry import verify
+from gateway.store.registry import make
 from routing.compile import compile_snapshot
 from routing.snapshot import Snapshot
 
@@ -46,7 +47,7 @@ class Source:
     since: float
 
     def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
-        """The source after a good edit: the next revision. Raises ProviderRefused."""
+        """The source after a good edit: the next revision. Raises ProviderRefused, StoreRefused."""
         snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1)
         return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
 
@@ -65,8 +66,8 @@ class Source:
 def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
     """The snapshot of a configuration; signing keys that it gives win over the deployment's own.
 
-    Raises ProviderRefused when a worker could not make the provider of an upstream. Not to be called where an
-    event loop runs.
+    Raises ProviderRefused when a worker could not make the provider of an upstream, StoreRefused for a store
+    that cannot be. Not to be called where an event loop runs.
     """
     keys = tuple(
         hashlib.blake2b(key.get_secret_value().encode(), digest_size=32, person=b"headgate-signing").digest()
@@ -75,6 +76,7 @@ def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
     snapshot = compile_snapshot(
         config, revision=revision, signing_keys=keys or (secrets.signing_key,), unit_key=secrets.unit_key
     )
+    make(config.store.url.get_secret_value(), Path(), snapshot.signing_keys)
     asyncio.run(_verify(snapshot))
     return snapshot
 

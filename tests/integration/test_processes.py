@@ -271,6 +271,15 @@ def test_an_upstream_that_no_worker_could_use(tmp_path):
     assert "upstreams.sim" in start(tmp_path)
 
 
+def test_a_store_that_cannot_be(tmp_path):
+    key = 'signing_keys: ["a-signing-key-of-thirty-two-characters"]'
+    store = 'store: {url: "redis://:canary@127.0.0.1:6379/nonsense"}'
+    write(tmp_path, store + SERVED.replace("drain: 20s", key))
+    line = start(tmp_path)
+    assert "store.url" in line and "number of a database" in line
+    assert "canary" not in line
+
+
 def test_missing_configuration(tmp_path):
     assert "nowhere.yaml" in start(tmp_path, "--config", "nowhere.yaml")
 

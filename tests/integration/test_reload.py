@@ -63,6 +63,17 @@ def test_an_upstream_that_no_worker_could_use_is_refused(gateway, tmp_path):
     assert revisions(gateway) == {"1"}
 
 
+def test_another_store_waits_for_the_next_start(gateway, tmp_path):
+    key = 'signing_keys: ["a-signing-key-of-thirty-two-characters"]'
+    with_key = SERVED.replace("drain: 20s", f"drain: 20s\n  {key}")
+    write(tmp_path, with_key + 'store: {url: "redis://127.0.0.1:1/nonsense"}')
+    gateway.wait_for_metric(1, FAILURES)
+    gateway.wait_until(lambda: gateway.logged("number of a database"))
+    write(tmp_path, with_key + 'store: {url: "redis://127.0.0.1:1/0"}')
+    wait_for_revision(gateway, 2)
+    gateway.wait_until(lambda: gateway.logged("takes effect when the gateway is started again"))
+
+
 def test_a_configmap_that_is_swapped_by_its_symlink(tmp_path):
     for name, text in (("first", SERVED), ("second", PINNED)):
         (tmp_path / name).mkdir()
