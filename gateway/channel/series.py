@@ -21,6 +21,10 @@ OVERHEAD_SECONDS = (
 """The gateway's own share: tens of microseconds when well, milliseconds when something is wrong."""
 
 
+Labels = tuple[str, ...]
+"""Label values, in the order of a series' label names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One metric family; `buckets` are a histogram's finite upper bounds, empty for a counter."""

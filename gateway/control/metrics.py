@@ -16,18 +16,17 @@ from operator import add
 from time import monotonic, time
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.channel import series
 from gateway.channel.records import Batch, Histogram
-from gateway.channel.series import Series
+from gateway.channel.series import Labels, Series
+from gateway.control.exposition import Exposition
 from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
-
-Labels = tuple[str, ...]
 
 SILENCE = 3.0
 """Seconds after which a worker that says nothing is taken for dead; a living one speaks every 0.1 s."""
@@ -55,6 +54,7 @@ class Metrics(Collector):
         self._standings: dict[tuple[str, str], Mapping[str, Standing]] = {}
         self._snapshot: Snapshot | None = None
         self._since = 0.0
+        self._exposition = Exposition()
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -133,18 +133,25 @@ class Metrics(Collector):
     def render(self, accept: str) -> tuple[bytes, str]:
         """The exposition and its content type, as `accept` asks: Prometheus text or OpenMetrics."""
         encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        few = encode(self._registry)
+        openmetrics = content_type.startswith("application/openmetrics-text")
+        many = [
+            *(
+                self._exposition.counter(one, self._counters[one.name], openmetrics=openmetrics)
+                for one in series.ALL_COUNTERS
+            ),
+            *(self._exposition.histogram(one, self._histograms[one.name]) for one in series.ALL_HISTOGRAMS),
+        ]
+        end = b"# EOF\n" if openmetrics else b""
+        text = "".join(chain.from_iterable(many)).encode()
+        return few.removesuffix(end) + text + end, content_type
 
     def describe(self) -> list[Metric]:
         """Nothing in advance: the registry need not collect to register."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All families, for the registry."""
-        for counter in series.ALL_COUNTERS:
-            yield _counter(counter, self._counters[counter.name])
-        for histogram in series.ALL_HISTOGRAMS:
-            yield _histogram(histogram, self._histograms[histogram.name])
+        """The families with few lines, for the registry."""
         yield from self._worker_gauges()
         yield from self._breakers()
         yield from self._snapshot_gauges()
@@ -244,23 +251,3 @@ class Metrics(Collector):
                     share = segment.assignment.weight / BASIS_POINTS * 100
                     weights.add_metric([route.name, segment.name], share)
         yield weights
-
-
-def _counter(one: Series, totals: Mapping[Labels, float]) -> Metric:
-    family = CounterMetricFamily(one.name, one.help, labels=one.labels)
-    for labels, total in totals.items():
-        family.add_metric(labels, total)
-    return family
-
-
-def _histogram(one: Series, sums: Mapping[Labels, Histogram]) -> Metric:
-    family = HistogramMetricFamily(one.name, one.help, labels=one.labels)
-    bounds = [*map(str, one.buckets), "+Inf"]
-    for labels, histogram in sums.items():
-        total = 0
-        buckets = []
-        for bound, count in zip(bounds, histogram.counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        family.add_metric(labels, buckets, histogram.sum)
-    return family

@@ -11,9 +11,9 @@ from time import time
 
 from gateway.channel import series
 from gateway.channel.records import Deltas, Exposures, Histogram, encode
+from gateway.channel.series import Labels
 from gateway.data.account import Account
 
-Labels = tuple[str, ...]
 FLUSH = 0.1
 """Seconds between two messages."""
 MAX_EXPOSURES = 20_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from gateway.channel import series
 from gateway.channel.records import Batch, Deltas
 from gateway.control.metrics import Metrics
@@ -17,9 +19,10 @@ def say(metrics: Metrics, lane: int, size: float | None, count: float = 0) -> No
 
 
 def values(metrics: Metrics, name: str) -> list[tuple[dict[str, str], float]]:
+    text, _ = metrics.render("")
     return [
         (sample.labels, sample.value)
-        for family in metrics.collect()
+        for family in text_string_to_metric_families(text.decode())
         if family.name == name
         for sample in family.samples
     ]
