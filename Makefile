@@ -46,7 +46,7 @@ check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, 
 	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
 
 .PHONY: conformance
-conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done ## real clients (openai for Python and Node, langchain) and promtool against a real gateway
+conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done ## real clients (openai for Python and Node, langchain) against a real gateway; dashboards and rules on a real Prometheus
 	@tests/conformance/install
 	@$(bin)/python -m pytest tests/conformance $(ARGS)
 
@@ -75,6 +75,10 @@ lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requ
 .PHONY: prices
 prices: .venv/.dev ## make the price table anew from the pinned litellm wheel
 	@$(bin)/python -m config.make_prices
+
+.PHONY: dashboards
+dashboards: .venv/.dev ## make the Grafana dashboards in helm/headgate/dashboards anew
+	@$(bin)/python -m helm.dashboards
 
 .PHONY: image
 image: ## build the container image (needs a Docker engine)

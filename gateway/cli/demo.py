@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Coroutine
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +20,10 @@ from rich.live import Live
 
 from gateway.demo.application import Application
 from gateway.demo.board import Board
-from gateway.demo.child import HOST, Child, GatewayFailed, Ports, PortTaken, choose_ports
+from gateway.demo.child import gateway
+from gateway.demo.ports import HOST, Ports, PortTaken, choose, choose_ports
+from gateway.demo.process import Failed, Together
+from gateway.demo.prometheus import USUAL_PORT, PrometheusMissing, program, prometheus
 from gateway.demo.scenario import BOOK, CANDIDATES, set_up, weights
 from gateway.demo.screen import WIDE, Place, how_to_call, line, screen, table
 from gateway.providers.simulation_book import load
@@ -31,13 +34,18 @@ _LINE_EVERY = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the demo was asked to run; `requests` and `duration` (seconds) None: until interrupted."""
+    """How the demo was asked to run; `requests` and `duration` (seconds) None: until interrupted.
+
+    `prometheus` is the program to start beside it and `prometheus_port` where it listens; empty, 0: none.
+    """
 
     scenario: str
     speed: float
     requests: int | None
     duration: float | None
     as_json: bool
+    prometheus: str = ""
+    prometheus_port: int = 0
 
 
 @click.command(name="demo")
@@ -61,6 +69,12 @@ class Options:
 )
 @click.option("--requests", type=click.IntRange(1), help="End after so many requests.")
 @click.option("--duration", type=click.FloatRange(1), help="End after so many seconds.")
+@click.option(
+    "--prometheus", "with_prometheus", is_flag=True, help="Start a local Prometheus that scrapes the gateway."
+)
+@click.option(
+    "--prometheus-port", type=click.IntRange(1, 65535), help="Its port.  [default: 9090, or a free one]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the closing summary, as JSON.")
 def command(
     scenario: str,
@@ -69,6 +83,8 @@ def command(
     admin_port: int | None,
     requests: int | None,
     duration: float | None,
+    with_prometheus: bool,
+    prometheus_port: int | None,
     as_json: bool,
 ) -> None:
     """See Headgate at work: no keys, no network, nothing to configure.
@@ -76,10 +92,16 @@ def command(
     Starts the gateway with simulated models and an application that sends programming tasks, runs the
     returned programs on the tasks' samples, and shows split, latency, cost and pass rate per variant.
     """
-    options = Options(scenario, speed, requests, duration, as_json)
+    if prometheus_port and not with_prometheus:
+        raise click.UsageError("--prometheus-port goes with --prometheus")
     try:
-        uvloop.run(_demo(options, choose_ports(port, admin_port)))
-    except (PortTaken, GatewayFailed) as error:
+        ports = choose_ports(port, admin_port)
+        options = Options(scenario, speed, requests, duration, as_json)
+        if with_prometheus:
+            its_port = choose("--prometheus-port", prometheus_port, USUAL_PORT, (ports.data, ports.admin))
+            options = replace(options, prometheus=program(), prometheus_port=its_port)
+        uvloop.run(_demo(options, ports))
+    except (PortTaken, PrometheusMissing, Failed) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -89,18 +111,22 @@ async def _demo(options: Options, ports: Ports) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     setup = set_up(options.scenario)
     note = f"8080/8081 taken: on {ports.data} and {ports.admin}" if ports.moved else ""
-    place = Place(options.scenario, ports.data, ports.admin, setup.key, note)
-    with tempfile.TemporaryDirectory(prefix="headgate-demo-") as directory:
-        child = Child(Path(directory), setup.text, ports)
+    place = Place(options.scenario, ports.data, ports.admin, setup.key, options.prometheus_port, note)
+    with tempfile.TemporaryDirectory(prefix="headgate-demo-") as name:
+        directory = Path(name)
+        children = [gateway(directory, setup.text, ports)]
+        if options.prometheus:
+            children.append(prometheus(options.prometheus, directory, options.prometheus_port, ports.admin))
+        beside = Together(children)
         try:
-            if await _unless(stop, child.start()):
-                await _drive(options, place, child, stop)
+            if await _unless(stop, beside.start()):
+                await _drive(options, place, beside, stop)
         finally:
-            await child.stop()
+            await beside.stop()
 
 
-async def _drive(options: Options, place: Place, child: Child, stop: asyncio.Event) -> None:
-    """Runs the application until it has done what was asked, is interrupted, or the gateway goes away."""
+async def _drive(options: Options, place: Place, beside: Together, stop: asyncio.Event) -> None:
+    """Runs the application until it has done what was asked, is interrupted, or a program goes away."""
     board = Board(weights())
     application = Application(f"http://{HOST}:{place.port}/v1", place.key, load(BOOK), Random(), board.add)
     start = time.monotonic()
@@ -108,7 +134,7 @@ async def _drive(options: Options, place: Place, child: Child, stop: asyncio.Eve
     if options.duration is not None:
         asyncio.get_running_loop().call_later(options.duration, stop.set)
     try:
-        await _unless(stop, _either(application.run(options.speed, options.requests), child.watch()))
+        await _unless(stop, _either(application.run(options.speed, options.requests), beside.watch()))
     finally:
         await application.close()
         showing.cancel()
@@ -160,7 +186,8 @@ async def _show(options: Options, place: Place, board: Board, start: float) -> N
 
 
 async def _show_lines(console: Console, place: Place, board: Board, start: float) -> None:
-    click.echo(f"headgate demo, scenario {place.scenario}. {place.note}".rstrip())
+    at = f"Prometheus at {place.prometheus_url}. " if place.prometheus_port else ""
+    click.echo(f"headgate demo, scenario {place.scenario}. {at}{place.note}".rstrip())
     console.print(how_to_call(place, WIDE), soft_wrap=True)
     while True:
         await asyncio.sleep(_LINE_EVERY)
@@ -172,6 +199,7 @@ def _summarise(options: Options, place: Place, board: Board, seconds: float) -> 
         summary = {
             "scenario": options.scenario,
             "url": f"http://{HOST}:{place.port}/v1",
+            "prometheus": place.prometheus_url or None,
             "seconds": round(seconds, 3),
             "requests": board.requests,
             "errors": board.errors,

@@ -125,7 +125,7 @@ class Recorder:
             line.reasoning += usage.reasoning
         if account.cost is not None:
             line.cost += account.cost
-        elif account.attempts:
+        elif account.status == "ok":
             line.unpriced += 1
         duration = now - account.started
         line.durations.observe(duration)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+from httpx import HTTPError
+from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from gateway.demo.board import Answered
 from gateway.demo.judge import validate
@@ -19,9 +21,18 @@ from gateway.providers.simulation_book import Book, Task
 RATE = 6.0
 """Requests a second at speed 1, on average."""
 _HARD_SHARE = 0.6
+_STREAMED_SHARE = 0.25
 _USERS = 100_000
 _MOST_IN_FLIGHT = 128
 _SYSTEM = "Solve the task in Python 3. Answer with one fenced program that reads stdin and prints to stdout."
+
+
+class _BrokenOff(Exception):
+    """A stream ended before its end; `headers` are its answer's."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__()
+        self.headers = headers
 
 
 class Application:
@@ -69,15 +80,7 @@ class Application:
     async def _ask(self, task: Task, user: str) -> None:
         start = time.monotonic()
         try:
-            raw = await self._client.chat.completions.with_raw_response.create(
-                model=ROUTE,
-                messages=[
-                    {"role": "system", "content": _SYSTEM},
-                    {"role": "user", "content": f"# {task.title}\n\n{task.statement}"},
-                ],
-                metadata={"rating": f"{task.rating:.0f}"},
-                user=user,
-            )
+            headers, text = await self._answer(task, user)
         except APIStatusError as error:
             place = _place(error.response.headers)
             self._on_answer(_answered(task, place, start, error=f"status {error.status_code}"))
@@ -85,12 +88,34 @@ class Application:
         except APIConnectionError:
             self._on_answer(_answered(task, _place({}), start, error="no connection"))
             return
-        answered = _answered(task, _place(raw.headers), start, cost=raw.headers.get("x-headgate-cost-usd"))
-        text = raw.parse().choices[0].message.content or ""
+        except _BrokenOff as broken:
+            self._on_answer(_answered(task, _place(broken.headers), start, error="broken off"))
+            return
+        answered = _answered(task, _place(headers), start, cost=headers.get("x-headgate-cost-usd"))
         async with self._judges:
             validation = await validate(task, text)
-        problem = await self._report(raw.headers["x-request-id"], not validation.reason, validation.reason)
+        problem = await self._report(headers["x-request-id"], not validation.reason, validation.reason)
         self._on_answer(replace(answered, reason=validation.reason, error=problem))
+
+    async def _answer(self, task: Task, user: str) -> tuple[Mapping[str, str], str]:
+        """The answer's headers and text; some are asked for as streams, whose cost no header tells."""
+        messages: list[ChatCompletionMessageParam] = [
+            {"role": "system", "content": _SYSTEM},
+            {"role": "user", "content": f"# {task.title}\n\n{task.statement}"},
+        ]
+        metadata = {"rating": f"{task.rating:.0f}"}
+        completions = self._client.chat.completions.with_raw_response
+        if self._rng.random() >= _STREAMED_SHARE:
+            whole = await completions.create(model=ROUTE, messages=messages, metadata=metadata, user=user)
+            return whole.headers, whole.parse().choices[0].message.content or ""
+        stream = await completions.create(
+            model=ROUTE, messages=messages, metadata=metadata, user=user, stream=True
+        )
+        try:
+            pieces = [chunk.choices[0].delta.content or "" async for chunk in stream.parse() if chunk.choices]
+        except (APIError, HTTPError):
+            raise _BrokenOff(stream.headers) from None
+        return stream.headers, "".join(pieces)
 
     async def _report(self, request_id: str, passed: bool, reason: str) -> str:
         """Tells the gateway what came of a request; returns what went wrong, if anything did."""

@@ -42,7 +42,7 @@ class Row:
     """One variant of one segment. Latencies are seconds and costs USD; None where nothing is known yet.
 
     `share` is of the segment's requests; `interval` is the 95 % interval of `pass_rate`, which counts
-    answered requests.
+    answered requests. Costs are of those whose cost is known, which is not told of streams.
     """
 
     segment: str
@@ -117,6 +117,7 @@ class Board:
 
 def _row(segment: str, variant: str, weight: int, tally: _Tally, total: int) -> Row:
     answered = tally.passed + tally.failed
+    each = tally.cost / tally.priced if tally.priced else None
     return Row(
         segment=segment,
         variant=variant,
@@ -130,8 +131,8 @@ def _row(segment: str, variant: str, weight: int, tally: _Tally, total: int) -> 
         interval=wilson(tally.passed, answered) if answered else None,
         latency_p50=percentile(tally.seconds, 0.50),
         latency_p95=percentile(tally.seconds, 0.95),
-        cost_per_request=tally.cost / tally.priced if tally.priced else None,
-        cost_per_success=tally.cost / tally.passed if tally.priced and tally.passed else None,
+        cost_per_request=each,
+        cost_per_success=each * answered / tally.passed if each is not None and tally.passed else None,
     )
 
 

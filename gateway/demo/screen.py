@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.demo.board import Answered, Board, Row
+from gateway.demo.ports import HOST
 
 _SCALE = "0        50    100"
 _STRIP = len(_SCALE)
@@ -59,13 +60,19 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the running gateway is and how the demo was started."""
+    """Where the running gateway is and how the demo was started; `prometheus_port` 0: without Prometheus."""
 
     scenario: str
     port: int
     admin_port: int
     key: str
+    prometheus_port: int = 0
     note: str = ""
+
+    @property
+    def prometheus_url(self) -> str:
+        """Where Prometheus is; empty without."""
+        return f"http://{HOST}:{self.prometheus_port}" if self.prometheus_port else ""
 
 
 def screen(place: Place, board: Board, seconds: float, size: ConsoleDimensions) -> RenderableType:
@@ -131,7 +138,7 @@ def how_to_call(place: Place, width: int) -> RenderableType:
     text = Text(no_wrap=True, overflow="ignore")
     text.append("call it yourself, while this runs\n", style="dim")
     example = _EXAMPLE if width >= WIDE else _NARROW_EXAMPLE
-    url = f"http://127.0.0.1:{place.port}/v1"
+    url = f"http://{HOST}:{place.port}/v1"
     text.append(example.replace("URL", url).replace("KEY", place.key), style="cyan")
     return text
 
@@ -142,7 +149,10 @@ def _title(place: Place, board: Board, seconds: float) -> RenderableType:
     text.append(" headgate demo ", style="bold reverse")
     text.append(f"  {_CANDIDATE[place.scenario]}", style="bold")
     text.append(f"  {_clock(seconds)}  {board.requests} requests, {rate:.1f}/s, {board.errors} errors")
-    text.append(f"\n metrics http://127.0.0.1:{place.admin_port}/metrics   Ctrl-C ends", style="dim")
+    text.append(f"\n metrics http://{HOST}:{place.admin_port}/metrics", style="dim")
+    if place.prometheus_port:
+        text.append(f"   prometheus {place.prometheus_url}", style="dim")
+    text.append("   Ctrl-C ends", style="dim")
     if place.note:
         text.append(f"   {place.note}", style="dim")
     return text

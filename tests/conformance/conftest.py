@@ -43,10 +43,20 @@ def report(
 @pytest.fixture(scope="session")
 def promtool() -> str:
     """Where promtool is."""
-    found = shutil.which("promtool", path=f"{os.environ['PATH']}:{TOOLS / 'promtool'}")
-    if found is None:
-        pytest.skip("promtool is not installed; `make conformance` says why")
-    return found
+    return _found("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """Where prometheus is."""
+    return _found("prometheus")
+
+
+def _found(name: str) -> str:
+    program = shutil.which(name, path=f"{os.environ['PATH']}:{TOOLS / 'prometheus'}")
+    if program is None:
+        pytest.skip(f"{name} is not installed; `make conformance` says why")
+    return program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

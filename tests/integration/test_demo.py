@@ -148,7 +148,30 @@ def test_a_port_that_was_asked_for_and_is_taken_is_one_clear_line() -> None:
     assert complaint.count("\n") == 1 and "--port" in complaint
 
 
-@pytest.mark.parametrize("options", [["--scenario", "ugly"], ["--speed", "0"], ["--requests", "0"]])
+def test_without_the_binary_prometheus_is_one_clear_line(tmp_path: Path) -> None:
+    with demo("--prometheus", env={**os.environ, "PATH": str(tmp_path)}) as process:
+        out, complaint = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (1, "")
+    assert complaint.count("\n") == 1 and "apt-get install prometheus" in complaint
+
+
+def test_a_prometheus_that_cannot_start_says_why(tmp_path: Path) -> None:
+    program = tmp_path / "prometheus"
+    program.write_text("#!/bin/sh\necho no room on the disk\nexit 1\n")
+    program.chmod(0o755)
+    port, admin_port = free_ports()
+    options = ["--prometheus", "--port", str(port), "--admin-port", str(admin_port)]
+    with demo(*options, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}) as process:
+        _, complaint = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert complaint == "Error: prometheus did not start: no room on the disk\n"
+    assert nobody_listens(port) and nobody_listens(admin_port)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--scenario", "ugly"], ["--speed", "0"], ["--requests", "0"], ["--prometheus-port", "9090"]],
+)
 def test_options_that_cannot_be_are_refused(options: list[str]) -> None:
     with demo(*options) as process:
         process.communicate(timeout=PATIENCE)

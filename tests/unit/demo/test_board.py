@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console, ConsoleDimensions
 
 from gateway.demo.board import Answered, Board, percentile, wilson
-from gateway.demo.child import Child, GatewayFailed, Ports, PortTaken, choose_ports
+from gateway.demo.child import gateway
+from gateway.demo.ports import Ports, PortTaken, choose_ports
+from gateway.demo.process import Failed
 from gateway.demo.scenario import CANDIDATES, set_up, weights
 from gateway.demo.screen import Place, line, screen
 
@@ -72,7 +74,7 @@ def test_the_screen_fits(scenario: str) -> None:
     board = Board(weights())
     for number in range(20_000):
         board.add(answered("tuned" if number % 10 == 0 else "base", seconds=12.5, cost=0.0123))
-    place = Place(scenario, 18080, 18081, set_up(scenario).key, "8080/8081 taken: on 18080 and 18081")
+    place = Place(scenario, 18080, 18081, set_up(scenario).key, note="8080/8081 taken: on 18080 and 18081")
     for size in (ConsoleDimensions(100, 30), ConsoleDimensions(200, 60), ConsoleDimensions(80, 24)):
         console = Console(width=size.width, file=io.StringIO())
         console.print(screen(place, board, 3599.0, size))
@@ -86,6 +88,15 @@ def test_the_screen_fits(scenario: str) -> None:
     assert line(board, 61.0).startswith("01:01  20000 requests, 0 errors")
 
 
+def test_where_prometheus_is_stands_on_the_screen() -> None:
+    place = Place("good", 8080, 8081, "hg_key", prometheus_port=9090)
+    console = Console(width=80, file=io.StringIO())
+    console.print(screen(place, Board(weights()), 1.0, ConsoleDimensions(80, 24)))
+    assert isinstance(console.file, io.StringIO)
+    assert "prometheus http://127.0.0.1:9090 " in console.file.getvalue()
+    assert Place("good", 8080, 8081, "hg_key").prometheus_url == ""
+
+
 def test_usual_ports_give_way_when_they_are_taken() -> None:
     with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", 8080)):
         ports = choose_ports(None, None)
@@ -94,13 +105,13 @@ def test_usual_ports_give_way_when_they_are_taken() -> None:
 
 def test_a_gateway_that_cannot_start_says_why(tmp_path: Path) -> None:
     async def start() -> None:
-        child = Child(tmp_path, "routes: {}\nnonsense: 1\n", choose_ports(None, None))
+        child = gateway(tmp_path, "routes: {}\nnonsense: 1\n", choose_ports(None, None))
         try:
             await child.start()
         finally:
             await child.stop()
 
-    with pytest.raises(GatewayFailed, match=r"the gateway did not start: .*headgate\.yaml:1: "):
+    with pytest.raises(Failed, match=r"the gateway did not start: .*headgate\.yaml:1: "):
         asyncio.run(start())
 
 
