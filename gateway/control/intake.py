@@ -24,6 +24,7 @@ class Intake:
         self._ledger = ledger
         self.opener = opener
         self.terms = terms
+        self._refusing = False
 
     async def take(self, handed: Handed, now: float) -> Receipts:
         """What became of each report, once it is on the disk; `now` on the wall clock.
@@ -41,8 +42,13 @@ class Intake:
                 await self._journal.append(encode(entry))
             except (Full, OSError) as error:
                 self._ledger.forget(entry)
-                log.error("outcomes cannot be written: %s", str(error) or "the journal is full")
+                if not self._refusing:
+                    log.error("outcomes cannot be written down: %s", str(error) or "the journal is full")
+                self._refusing = True
                 return Receipts(handed.id, ())
+            if self._refusing:
+                log.info("outcomes are written down again")
+            self._refusing = False
             counted = await self._ledger.statuses(entry, settled, STORED)
         rest = iter(counted)
         return Receipts(handed.id, tuple(one if isinstance(one, str) else next(rest) for one in judged))

@@ -32,6 +32,8 @@ RETRY_SHARE = 0.2
 RETRIES_A_SECOND = 2.0
 """Retries that there are besides, so that a quiet worker has some."""
 RETRY_BURST = 10.0
+TICK = 0.001
+"""Seconds by which the event loop's timers may be early."""
 
 
 class RetryBudget:
@@ -131,7 +133,7 @@ class Attempts(msgspec.Struct):
                 wait = attempt.retry_after or 0.0
                 if monotonic() + wait >= self._deadline:
                     break
-                await asyncio.sleep(wait)
+                await asyncio.sleep(wait + TICK)
             attempt = await self._attempt(attempt.variant, call)
             follows = self._after(attempt)
         return attempt, follows

@@ -11,8 +11,10 @@ connection closes (RFC 9112). Time-outs are looked at by one sweep a worker, not
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
+from socket import SO_LINGER, SOL_SOCKET
 from time import monotonic
 from typing import Any, Protocol, cast
 
@@ -179,7 +181,7 @@ class HttpProtocol(asyncio.Protocol):
         """The deadline has passed: a late request gets 408, an idle or stalled client is cut off."""
         active = self._reader.request
         if self._closed or self.congested:
-            self.abort()
+            self._reset()
         elif self._reader.within_head or (active is not None and not active.whole):
             self._refuse(408)
         else:
@@ -262,6 +264,13 @@ class HttpProtocol(asyncio.Protocol):
         if self._transport is not None and not self._closed:
             self._closed = True
             self._transport.write_eof()
+
+    def _reset(self) -> None:
+        """Closes so that the kernel lets go, too, of what the client has not read."""
+        if self._transport is not None:
+            at_once = struct.pack("ii", 1, 0)
+            self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, at_once)
+        self.abort()
 
     def _close(self) -> None:
         self.flush()

@@ -13,6 +13,8 @@ from typing import Any
 BACKLOG = 2048
 Address = tuple[Any, ...]
 """As the socket module has them: host and port first."""
+UNSENT = 128 * 1024
+"""Bytes that the kernel takes of an answer before the client has room for them."""
 SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF = 26, 51  # Linux; the socket module has no names for them
 Program = Sequence[tuple[int, int, int, int]]
 """Classic BPF (bpf(4)): lines of operation, jump if true, jump if false, operand."""
@@ -125,6 +127,8 @@ def _resolve(host: str, port: int) -> tuple[int, Address]:
 def _bind(family: int, address: Address, *, share: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What a client does not read shall wait in its upstream, not in the kernel: connections inherit this.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     if share:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if family == socket.AF_INET6:

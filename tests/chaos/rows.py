@@ -1,0 +1,7 @@
+"""All rows, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.chaos import clients, machine, overload, signals, streams, upstreams
+
+ROWS = (*signals.ROWS, *upstreams.ROWS, *streams.ROWS, *clients.ROWS, *overload.ROWS, *machine.ROWS)
