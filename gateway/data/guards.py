@@ -29,6 +29,8 @@ def lower_case(raw: dict[bytes, bytes], head: bytes) -> dict[bytes, bytes] | Non
     9110, 5.3). None when a name is repeated that may not be.
     """
     headers = {name.lower(): value for name, value in raw.items()}
+    if b" \r" in head or b"\t\r" in head:  # the parser leaves white space behind a value where it is
+        headers = {name: value.rstrip(b" \t") for name, value in headers.items()}
     lines = head.count(b"\n") - 2  # the request line, and the empty one
     if len(headers) == lines or lines > MAX_HEADERS:
         return headers

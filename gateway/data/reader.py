@@ -58,6 +58,10 @@ class Reader:
 
     # ── httptools ────────────────────────────────────────────────────────────────────────────────────
 
+    def on_message_begin(self) -> None:
+        if self.request is not None:  # behind a chunked body, in the same read, however little of it
+            self.request.keep_alive = False
+
     def on_url(self, target: bytes) -> None:
         self._target += target
 
@@ -96,6 +100,8 @@ class Reader:
         self._head = self._target = b""
         self._raw.clear()  # trailers: nobody here needs one, and none must pass for the next head's
         if self.request is not None and not self.request.whole:
+            if not (self._by_hand or self._parser.should_keep_alive()):
+                self.request.keep_alive = False  # by a trailer, at the latest
             self.request.finish()
 
     # ── within ───────────────────────────────────────────────────────────────────────────────────────

@@ -113,7 +113,7 @@ class _Relay:
             if data:
                 block = splitter.feed(data)
             elif data_of(splitter.rest) == DONE:
-                block = splitter.rest + b"\n"  # the blank line behind it is all that is missing
+                block = splitter.rest.rstrip(b"\r\n") + b"\n\n"  # only the blank line behind it is missing
             else:
                 raise Interrupted  # a clean end without [DONE] is not an end
             block = self._sift(block)

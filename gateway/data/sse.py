@@ -57,7 +57,9 @@ def events(block: bytes) -> Iterator[bytes]:
             start = match.end()
         return
     while start < len(block):
-        end = block.index(b"\n\n", start) + 2
+        end = block.find(b"\n\n", start) + 2
+        if end == 1:
+            end = len(block)
         yield block[start:end]
         start = end
 

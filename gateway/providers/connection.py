@@ -143,6 +143,7 @@ class Connection(asyncio.Protocol):
         self._informational = False
         self._keep = True
         self._head_size = 0
+        self._padded = False  # a value may have white space behind it
         self._paused = False
         self._proven = False
         self.deadline = NEVER
@@ -215,6 +216,8 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         if not exchange.head:
+            # The parser leaves white space behind a value where it is; nearly no head has any.
+            self._padded = self._head_size > 0 or b" \r" in data or b"\t\r" in data
             self._head_size += len(data)
         try:
             self._parser.feed_data(data)
@@ -252,8 +255,13 @@ class Connection(asyncio.Protocol):
             return
         raw = self._raw
         headers = exchange.headers = {name.lower(): value for name, value in raw.items()}
+        if self._padded:
+            for name, value in headers.items():
+                headers[name] = value.rstrip(b" \t")
         raw.clear()
         status = self._parser.get_status_code()
+        if status < 100:
+            raise ValueError(status)  # llhttp takes it; the feed fails with what a callback raises
         if status < 200:
             self._informational = True
             return
@@ -273,6 +281,7 @@ class Connection(asyncio.Protocol):
         if self._informational:
             self._informational = False
         elif self._exchange is not None:
+            self._keep = self._keep and self._parser.should_keep_alive()  # trailers have a say, too
             self._whole, self._exchange = self._exchange, None
 
     # ── within ───────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from tests.support.scripted import Wait, answer
 CONFIG = """
 server:
   keys: [{{name: app, hash: "{app}"}}]
-  limits: {{header_time: 500ms, body_idle: 500ms, keep_alive: 500ms}}
+  limits: {{header_time: 500ms, body_idle: 2s, keep_alive: 500ms}}
   lame_duck: 0s
 upstreams:
   main: {{provider: openai, base_url: "{url}"}}
@@ -81,9 +81,9 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(impatient):
     head, _, body = WHOLE.partition(b"\r\n\r\n")
     with connect(impatient) as client:
         client.sendall(head + b"\r\n\r\n")
-        for at in range(0, len(body), 20):
-            time.sleep(0.15)  # the client's pace, over a second in all: longer than a pause may be
-            client.sendall(body[at : at + 20])
+        for at in range(0, len(body), len(body) // 5):
+            time.sleep(0.5)  # the client's pace, over two seconds in all: longer than a pause may be
+            client.sendall(body[at : at + len(body) // 5])
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
