@@ -26,8 +26,8 @@ from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Re
 from routing.request_id import Identity
 
 _logger = logging.getLogger("headgate.control")
-HELD = 200_000
-"""Exposures that wait for the store at most."""
+HELD = 50_000
+"""Exposures that wait for the store at most; some 25 MB."""
 PAUSE = 0.5
 """Seconds between two batches of exposures, and at first between two attempts to reach the store …"""
 LONGEST_PAUSE = 4.0
