@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -36,6 +36,8 @@ def _hide(value: Any) -> Any:
 
 def _place(url: SecretStr) -> str:
     """Where a URL leads, without what may be secret in it."""
-    parts = urlsplit(url.get_secret_value())
-    hosts = parts.netloc.rpartition("@")[2]  # of Sentinels there are several
-    return f"{parts.scheme}://{hosts}" if hosts else url.get_secret_value()
+    scheme, is_url, rest = url.get_secret_value().partition("://")
+    if not is_url:
+        return scheme
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]  # of Sentinels there are several
+    return f"{scheme}://{hosts}"

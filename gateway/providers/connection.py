@@ -263,6 +263,8 @@ class Connection(asyncio.Protocol):
         if status < 100:
             raise ValueError(status)  # llhttp takes it; the feed fails with what a callback raises
         if status < 200:
+            if not headers.keys().isdisjoint((b"content-length", b"transfer-encoding")):
+                raise ValueError(status)  # llhttp reads a body behind some (RFC 9110, 8.6: there is none)
             self._informational = True
             return
         if b"keep-alive" in headers:

@@ -70,8 +70,10 @@ class Address:
 
 def address_of(url: str) -> Address:
     """Reads a store's URL. Raises ValueError, which never quotes it."""
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    scheme, _, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    credentials, _, hosts = authority.rpartition("@")
+    parts = urlsplit(f"{scheme}://hosts{rest[len(authority) :]}")  # of several it knows nothing
     username, _, password = credentials.partition(":")
     try:
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
