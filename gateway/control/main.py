@@ -29,6 +29,8 @@ from gateway.control.reload import Reloader
 from gateway.control.source import Source
 from gateway.log import configure
 
+NICE = 5
+"""Where cores are short a request goes before its record; still a quarter of a core is left for records."""
 log = logging.getLogger("headgate.control")
 
 
@@ -117,6 +119,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(name, signal.SIG_IGN)
     configure()
+    os.nice(NICE)
     uvloop.run(_main(parser.parse_args()))
 
 
