@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
@@ -32,6 +33,10 @@ PAUSE = 0.5
 """Seconds between two batches of exposures, and at first between two attempts to reach the store …"""
 LONGEST_PAUSE = 4.0
 """… and at last."""
+STRIDE, STRIDES, BREATH = 25, 20, 0.005
+"""Exposures that go to the store together at least, strides of a batch at most, seconds between two."""
+ASLEEP = 10_000
+"""Exposures of a rollout that are remembered before its first outcome."""
 REMEMBERED = 10_000
 """Entries whose statuses are remembered."""
 OTHER = "_other"
@@ -70,25 +75,48 @@ class Ledger:
         self._told: dict[str, list[str]] = {}  # the last entries' statuses
         self._facts: dict[Batch, list[tuple[UnitKey, Fact]]] = {}
         self._held = 0
+        self._asleep: dict[Batch, deque[Exposure]] = {}
+        self._awake: set[Batch] = set()
         self.away = False
         """Whether the store could not be reached lately."""
 
     # ── exposures ────────────────────────────────────────────────────────────────────────────────────
 
     def add(self, exposures: Iterable[Exposure]) -> None:
-        """Takes in what workers report of requests that are part of a rollout."""
+        """Takes in what workers report of requests that are part of a rollout.
+
+        Until the first outcome of a rollout comes, nobody can compare its variants: what would be evidence is
+        remembered, as far back as that may be, and costs no more than that.
+        """
         for exposure in exposures:
             terms = self._by_name(exposure)
             if terms is None:
                 continue
-            if self._held >= HELD:
-                self._dropped()
-                continue
             place = terms.rollout, terms.epoch, terms.depth
-            request = _request_of(exposure, terms)
-            fact = exposed(request, _ending(exposure), NOT_FROZEN)
-            self._facts.setdefault(place, []).append((request.key, fact))
-            self._held += 1
+            if place in self._awake:
+                self._take(place, exposure, terms)
+                continue
+            asleep = self._asleep.get(place)
+            if asleep is None:
+                asleep = self._asleep[place] = deque(maxlen=ASLEEP)
+            asleep.append(exposure)
+
+    def wake(self, terms: Terms) -> None:
+        """The rollout has evidence of outcomes: from now on every exposure is brought to the store."""
+        place = terms.rollout, terms.epoch, terms.depth
+        if place not in self._awake:
+            self._awake.add(place)
+            for exposure in self._asleep.pop(place, ()):
+                self._take(place, exposure, terms)
+
+    def _take(self, place: Batch, exposure: Exposure, terms: Terms) -> None:
+        if self._held >= HELD:
+            self._dropped()
+            return
+        request = _request_of(exposure, terms)
+        fact = exposed(request, _ending(exposure), NOT_FROZEN)
+        self._facts.setdefault(place, []).append((request.key, fact))
+        self._held += 1
 
     def _by_name(self, exposure: Exposure) -> Terms | None:
         terms = self.terms.by_name.get((exposure.route, exposure.segment))
@@ -102,16 +130,23 @@ class Ledger:
             pause = PAUSE if await self._reached(self.flush()) else min(pause * 2, LONGEST_PAUSE)
 
     async def flush(self) -> None:
-        """Brings what is held to the store. Raises StoreError; then it is held on."""
+        """Brings what is held to the store. Raises StoreError; then it is held on.
+
+        In small strides, unless much has come together: on a core that is shared with a worker no request
+        should have to wait for all of it.
+        """
         for place in list(self._facts):
             facts = self._facts.pop(place)
-            rollout, epoch, depth = place
+            stride = max(STRIDE, len(facts) // STRIDES)
             try:
-                await self._store.apply(rollout, epoch, facts, depth)
-            except BaseException:
-                self._facts[place] = facts + self._facts.get(place, [])
-                raise
-            self._held -= len(facts)
+                while facts:
+                    await self._store.apply(place[0], place[1], facts[:stride], place[2])
+                    self._held -= len(facts[:stride])
+                    del facts[:stride]
+                    await asyncio.sleep(BREATH)
+            finally:
+                if facts:
+                    self._facts[place] = facts + self._facts.get(place, [])
 
     # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -180,6 +215,7 @@ class Ledger:
             return
         if entry.time - identity.time > terms.window:
             return
+        self.wake(terms)
         request = request_of(identity, outcome.nonce, terms.candidate.hash)
         counts = terms.by_gateway == (entry.source == GATEWAY)
         fact = reported(

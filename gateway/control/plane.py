@@ -73,7 +73,7 @@ class Plane:
         self.ledger = Ledger(self.store, self.journal, terms, self.log, metrics.reported, metrics.dropped)
         self.contents = Contents()
         self.judge = Judge(self.journal, metrics.judged)
-        self.watcher = Watcher(self.store, metrics, terms)
+        self.watcher = Watcher(self.store, metrics, terms, self.ledger.wake)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
         self._take(source)
 
