@@ -86,6 +86,11 @@ def unit_of(decision: Decision, time: int) -> int:
     return time << _CHANCE & _UNIT | decision.unit & ((1 << _CHANCE) - 1)
 
 
+def is_alone(unit: int, time: int) -> bool:
+    """Whether a unit of `unit_of` is a request by itself, of that time; wrong once in 2^42 sticky keys."""
+    return unit >> _CHANCE == time & (_UNIT >> _CHANCE)
+
+
 _codes = {compared: code for code, compared in enumerate(COMPARED)}
 
 

@@ -6,18 +6,19 @@ field with a default keeps older readers working.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 
-class Exposure(msgspec.Struct, array_like=True, gc=False):
-    """The record of one routed request, written once, at its end.
+class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What many exposures of a batch have in common, so that it is told, and thought about, once.
 
-    Times are seconds, cost is USD (negative: unpriced), `status` one of `ok client_error upstream_error
-    timeout cancelled shed`.
+    `weight` is the chance of the assigned variant in basis points, 0 when it is not known; `status` one of
+    `ok client_error upstream_error timeout cancelled shed`; `streamed` whether a stream was asked for;
+    `estimated` whether tokens and cost are a guess, because the stream broke off before it told.
     """
 
-    nonce: bytes
-    time: float
     application: str
     route: str
     segment: str
@@ -29,8 +30,25 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     reference: int
     compared: str
     stratum: str
-    unit: int
+    stratum_index: int
     status: str
+    weight: int
+    wants_outcome: bool
+    streamed: bool
+    estimated: bool
+
+
+class Exposure(msgspec.Struct, array_like=True, gc=False):
+    """The record of one routed request, written once, at its end; its line says the rest.
+
+    Times are seconds, cost is USD (negative: unpriced), `sealed` is the time in the request id, in
+    milliseconds since 1970 (0: it was never sealed).
+    """
+
+    nonce: bytes
+    time: float
+    sealed: int
+    unit: int
     duration: float
     first_token: float
     attempts: int
@@ -40,16 +58,6 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     reasoning: int
     cost: float
     items: int
-    wants_outcome: bool
-    sealed: int = 0
-    """The time in the request id, in milliseconds since 1970; 0: it was never sealed."""
-    stratum_index: int = 0
-    streamed: bool = False
-    """Whether a stream was asked for."""
-    weight: int = 0
-    """The chance of the assigned variant, in basis points; 0: not known."""
-    estimated: bool = False
-    """Whether tokens and cost are a guess: the stream broke off before it told."""
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):
@@ -81,34 +89,36 @@ class Batch(msgspec.Struct, array_like=True, gc=False):
     """One message: deltas, and the exposures that somebody needs one by one."""
 
     deltas: Deltas
-    exposures: list[Exposure]
+    exposures: list[tuple[Line, list[Exposure]]]
     dropped: int = 0
     """Messages and exposures that were lost since the last message that was not."""
 
 
 class Exposures:
-    """Exposures on their way into a batch: encoded one by one, so that a worker holds bytes, not objects."""
+    """The exposures of one line on their way into a batch: bytes, not objects, is what a worker holds."""
 
-    __slots__ = ("_items", "count")
+    __slots__ = ("_items", "count", "line")
 
-    def __init__(self) -> None:
-        self._items = bytearray()
+    def __init__(self, line: Line) -> None:
+        self.line = line
         self.count = 0
+        self._items = bytearray()
 
-    def add(self, exposure: Exposure) -> None:
-        """Takes one more."""
-        _encoder.encode_into(exposure, self._items, -1)
+    def add(self, exposure: tuple[bytes | float, ...]) -> None:
+        """Takes the fields of one more: a tuple takes half the time of an Exposure, and is the same bytes."""
+        _encode_into(exposure, self._items, -1)
         self.count += 1
 
-    def encoded(self) -> msgspec.Raw:
-        """The msgpack array of all of them."""
-        return msgspec.Raw(b"\xdd" + self.count.to_bytes(4, "big") + self._items)
+    def encoded(self) -> tuple[Line, msgspec.Raw]:
+        """The line, and the msgpack array of what was added."""
+        return self.line, msgspec.Raw(b"\xdd" + self.count.to_bytes(4, "big") + self._items)
 
 
 _encoder = msgspec.msgpack.Encoder()
+_encode_into = _encoder.encode_into
 decode = msgspec.msgpack.Decoder(Batch).decode
 
 
-def encode(deltas: Deltas, exposures: Exposures, dropped: int) -> bytes:
+def encode(deltas: Deltas, exposures: Iterable[Exposures], dropped: int) -> bytes:
     """A batch as a message."""
-    return _encoder.encode((deltas, exposures.encoded(), dropped))
+    return _encoder.encode((deltas, [line.encoded() for line in exposures if line.count], dropped))

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 
 KEPT = 20_000
-"""About 20 MB. Beyond it the oldest are forgotten; what the request id itself says is never lost."""
+"""About 12 MB. Beyond it the oldest are forgotten; what the request id itself says is never lost."""
 
 
 class Exposures:
     """Appending costs next to nothing, since every request does it; looking up is rare and may search."""
 
     def __init__(self) -> None:
-        self._recent: deque[Exposure] = deque(maxlen=KEPT)
+        self._recent: deque[tuple[Line, Exposure]] = deque(maxlen=KEPT)
 
-    def add(self, exposures: Iterable[Exposure]) -> None:
+    def add(self, line: Line, exposures: Iterable[Exposure]) -> None:
         """Remembers these."""
-        self._recent.extend(exposures)
+        self._recent.extend([(line, exposure) for exposure in exposures])
 
-    def find(self, nonce: bytes) -> Exposure | None:
-        """The exposure of the request whose id holds `nonce`."""
-        return next((exposure for exposure in reversed(self._recent) if exposure.nonce == nonce), None)
+    def find(self, nonce: bytes) -> tuple[Line, Exposure] | None:
+        """The exposure of the request whose id holds `nonce`, and what it has in common with others."""
+        return next((found for found in reversed(self._recent) if found[1].nonce == nonce), None)

@@ -9,43 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 from gateway.control.entry import Entry, decode
 from gateway.control.event_log.event_log import EventLog
 from gateway.control.event_log.events import Place
+from gateway.control.gather import Gathering
 from gateway.control.journal import Journal
-from gateway.control.terms import MILLISECONDS, AllTerms, Terms
+from gateway.control.terms import MILLISECONDS, AllTerms
 from gateway.store.base import Handle, Store, StoreError
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, reported, request_of
+from routing.evidence.fact import Fact, UnitKey, reported, request_of
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report, Value
 from routing.request_id import Identity
 
 _logger = logging.getLogger("headgate.control")
-HELD = 50_000
-"""Exposures that wait for the store at most; some 25 MB."""
 PAUSE = 0.5
 """Seconds between two batches of exposures, and at first between two attempts to reach the store …"""
 LONGEST_PAUSE = 4.0
 """… and at last."""
-STRIDE, STRIDES, BREATH = 25, 20, 0.005
-"""Exposures that go to the store together at least, strides of a batch at most, seconds between two."""
-ASLEEP = 10_000
-"""Exposures of a rollout that are remembered before its first outcome."""
 REMEMBERED = 10_000
 """Entries whose statuses are remembered."""
 OTHER = "_other"
 GATEWAY, VALIDATION = "gateway", "validation_passed"
 KEPT = 90 * 86_400.0
 """Seconds that the store remembers a request's outcomes: longer than any can come."""
-
-NOT_FROZEN = P95()
-"""Of a rollout whose baseline is not known well enough yet: latency is shown and not tested."""
 
 Counted = Callable[[tuple[str, str, str], str, Value, str], None]
 """Told of every report that counts: route, segment and variant; field; value; status."""
@@ -63,64 +54,26 @@ class Ledger:
         terms: AllTerms,
         log: EventLog,
         counted: Counted,
-        dropped: Callable[[], None],
+        dropped: Callable[[int], None],
     ) -> None:
         self._store = store
         self._journal = journal
         self.terms = terms
         self._log = log
         self._counted = counted
-        self._dropped = dropped
         self._waiting: dict[str, asyncio.Future[list[str]]] = {}
         self._told: dict[str, list[str]] = {}  # the last entries' statuses
-        self._facts: dict[Batch, list[tuple[UnitKey, Fact]]] = {}
-        self._held = 0
-        self._asleep: dict[Batch, deque[Exposure]] = {}
-        self._awake: set[Batch] = set()
+        self._gathering = Gathering(store, dropped)
         self.away = False
         """Whether the store could not be reached lately."""
 
     # ── exposures ────────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, exposures: Iterable[Exposure]) -> None:
-        """Takes in what workers report of requests that are part of a rollout.
-
-        Until the first outcome of a rollout comes, nobody can compare its variants: what would be evidence is
-        remembered, as far back as that may be, and costs no more than that.
-        """
-        for exposure in exposures:
-            terms = self._by_name(exposure)
-            if terms is None:
-                continue
-            place = terms.rollout, terms.epoch, terms.depth
-            if place in self._awake:
-                self._take(place, exposure, terms)
-                continue
-            asleep = self._asleep.get(place)
-            if asleep is None:
-                asleep = self._asleep[place] = deque(maxlen=ASLEEP)
-            asleep.append(exposure)
-
-    def wake(self, terms: Terms) -> None:
-        """The rollout has evidence of outcomes: from now on every exposure is brought to the store."""
-        place = terms.rollout, terms.epoch, terms.depth
-        if place not in self._awake:
-            self._awake.add(place)
-            for exposure in self._asleep.pop(place, ()):
-                self._take(place, exposure, terms)
-
-    def _take(self, place: Batch, exposure: Exposure, terms: Terms) -> None:
-        if self._held >= HELD:
-            self._dropped()
-            return
-        request = _request_of(exposure, terms)
-        fact = exposed(request, _ending(exposure), NOT_FROZEN)
-        self._facts.setdefault(place, []).append((request.key, fact))
-        self._held += 1
-
-    def _by_name(self, exposure: Exposure) -> Terms | None:
-        terms = self.terms.by_name.get((exposure.route, exposure.segment))
-        return terms if terms is not None and terms.rollout and terms.epoch == exposure.epoch else None
+    def add(self, line: Line, exposures: Sequence[Exposure]) -> None:
+        """Takes in what workers report of requests, as far as they are part of a rollout."""
+        terms = self.terms.by_name.get((line.route, line.segment))
+        if terms is not None and terms.rollout and terms.epoch == line.epoch:
+            self._gathering.add(line, exposures, terms)
 
     async def keep_up(self) -> None:
         """Brings exposures to the store, for ever."""
@@ -128,25 +81,11 @@ class Ledger:
         while True:
             await asyncio.sleep(pause)
             pause = PAUSE if await self._reached(self.flush()) else min(pause * 2, LONGEST_PAUSE)
+            self._gathering.forget({(one.rollout, one.epoch) for one in self.terms.by_name.values()})
 
     async def flush(self) -> None:
-        """Brings what is held to the store. Raises StoreError; then it is held on.
-
-        In small strides, unless much has come together: on a core that is shared with a worker no request
-        should have to wait for all of it.
-        """
-        for place in list(self._facts):
-            facts = self._facts.pop(place)
-            stride = max(STRIDE, len(facts) // STRIDES)
-            try:
-                while facts:
-                    await self._store.apply(place[0], place[1], facts[:stride], place[2])
-                    self._held -= len(facts[:stride])
-                    del facts[:stride]
-                    await asyncio.sleep(BREATH)
-            finally:
-                if facts:
-                    self._facts[place] = facts + self._facts.get(place, [])
+        """Brings what is held to the store. Raises StoreError; then it is held on."""
+        await self._gathering.flush()
 
     # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,7 +154,6 @@ class Ledger:
             return
         if entry.time - identity.time > terms.window:
             return
-        self.wake(terms)
         request = request_of(identity, outcome.nonce, terms.candidate.hash)
         counts = terms.by_gateway == (entry.source == GATEWAY)
         fact = reported(
@@ -285,17 +223,3 @@ def _readable(payloads: Iterable[bytes]) -> Iterator[Entry]:
             yield decode(payload)
         except msgspec.DecodeError:
             _logger.error("an entry of the journal cannot be read and is left out")
-
-
-def _request_of(exposure: Exposure, terms: Terms) -> Request:
-    key = UnitKey(exposure.period, exposure.compared, exposure.unit)
-    time = exposure.sealed or int(exposure.time * MILLISECONDS)
-    candidate = terms.candidate is not None and exposure.variant == terms.candidate.name
-    return Request(key, time, exposure.nonce, exposure.reference, exposure.stratum_index, candidate)
-
-
-def _ending(exposure: Exposure) -> Ending:
-    return Ending(
-        exposure.status, exposure.served == exposure.variant, exposure.attempts, exposure.duration,
-        exposure.streamed, exposure.first_token, exposure.cost if exposure.cost >= 0 else None,
-    )  # fmt: skip

@@ -30,7 +30,7 @@ from gateway.control.terms import terms_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.request_id import Opener
-from routing.snapshot import BASIS_POINTS, Snapshot
+from routing.snapshot import Snapshot
 
 log = logging.getLogger("headgate.control")
 
@@ -73,7 +73,7 @@ class Plane:
         self.ledger = Ledger(self.store, self.journal, terms, self.log, metrics.reported, metrics.dropped)
         self.contents = Contents()
         self.judge = Judge(self.journal, metrics.judged)
-        self.watcher = Watcher(self.store, metrics, terms, self.ledger.wake)
+        self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
         self._take(source)
 
@@ -125,12 +125,10 @@ class Plane:
             if kind is Kind.BATCH:
                 batch = decode(message)
                 self.metrics.merge(batch)
-                self.exposures.add(batch.exposures)
-                self.ledger.add(batch.exposures)
-                for exposure in batch.exposures:
-                    content = self.contents.of(exposure.nonce) if self.log.content else None
-                    chance = exposure.weight / BASIS_POINTS if exposure.weight else None
-                    self.log.exposure(exposure, probability=chance, content=content)
+                for line, exposures in batch.exposures:
+                    self.exposures.add(line, exposures)
+                    self.ledger.add(line, exposures)
+                    self.log.exposures(line, exposures, self.contents.of)
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))
             elif kind is Kind.ANSWER:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.channel.records import Exposure
+import msgspec
+
+from gateway.channel.records import Exposure, Line
 from gateway.control.exposures import Exposures
 from gateway.store.base import Handle, Store
 from routing.decision import COMPARED
@@ -26,13 +28,13 @@ async def describe_request(
     Names are looked up by their hashes in the snapshot being served; what it no longer has is null.
     """
     identity = opener.open(token)
-    exposure = exposures.find(nonce_of(token))
+    found = exposures.find(nonce_of(token))
     outcomes = await store.outcomes(Handle(identity.time, nonce_of(token)))
     return {
         "request_id": token,
         "request": nonce_of(token).hex(),
         **_held(identity, snapshot),
-        "exposure": _readable(exposure) if exposure else None,
+        "exposure": _readable(*found) if found else None,
         "outcomes": [_reported(outcome) for outcome in outcomes],
     }
 
@@ -70,11 +72,11 @@ def _named(things: Any, wanted: int) -> Any:
     return next((thing for thing in things if thing.hash == wanted), None)
 
 
-def _readable(exposure: Exposure) -> dict[str, object]:
-    fields = {name: getattr(exposure, name) for name in exposure.__struct_fields__ if name not in HIDDEN}
+def _readable(line: Line, exposure: Exposure) -> dict[str, object]:
+    fields = msgspec.structs.asdict(line) | msgspec.structs.asdict(exposure)
     fields["time"] = _time(exposure.time)
     fields["cost"] = exposure.cost if exposure.cost >= 0 else None
-    return fields
+    return {name: value for name, value in fields.items() if name not in HIDDEN}
 
 
 def _time(seconds: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from time import monotonic
 
 from gateway.control.metrics import Metrics
@@ -20,12 +19,9 @@ SWEEP = 60.0
 
 
 class Watcher:
-    """`terms` are those of the snapshot being served; replaced with it. `found` is told who has evidence."""
+    """`terms` are those of the snapshot being served; replaced with it."""
 
-    def __init__(
-        self, store: Store, metrics: Metrics, terms: AllTerms, found: Callable[[Terms], None]
-    ) -> None:
-        self._found = found
+    def __init__(self, store: Store, metrics: Metrics, terms: AllTerms) -> None:
         self._store = store
         self._metrics = metrics
         self.terms = terms
@@ -50,8 +46,6 @@ class Watcher:
         if not isinstance(assignment, Rollout):
             return
         evidence = await self._store.evidence(terms.rollout, terms.epoch)
-        if evidence.cells:
-            self._found(terms)  # also of outcomes that were reported to another replica, or before a restart
         names = {True: assignment.candidate.name, False: assignment.baseline.name}
         found = standings(evidence, assignment.period)
         place = terms.route.name, terms.segment.name

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.channel.records import Exposure
+from gateway.channel.records import Line
 from routing.cost import Usage
 from routing.decision import Decision
-from routing.request_id import Identity, Sealer, identity_of, unit_of
+from routing.request_id import Identity, Sealer, identity_of
 from routing.snapshot import Key, Rollout
 
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
@@ -19,11 +19,11 @@ STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "she
 class Account(msgspec.Struct, gc=False):
     """Filled along the journey; `started` and `waited` are seconds on the monotonic clock.
 
-    `sealed` is the time in the request id, in milliseconds since 1970; `status` is one of STATUSES; `cost` in
-    USD, None when unknown; `served` is the variant that answered, or the last one tried; `passed_over` are
-    those whose breaker was open; `streamed` tells whether a stream was asked for, `estimated` that usage was
-    not told and is a guess; `first_token` seconds from the request to a stream's first event out, 0
-    when none.
+    `sealed` is the time in the request id, in milliseconds since 1970, and `unit` the unit in it; `status` is
+    one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or the last one
+    tried; `passed_over` are those whose breaker was open; `streamed` tells whether a stream was asked for,
+    `estimated` that usage was not told and is a guess; `first_token` seconds from the request to a stream's
+    first event out, 0 when none.
     """
 
     nonce: bytes
@@ -31,6 +31,7 @@ class Account(msgspec.Struct, gc=False):
     waited: float = 0.0
     request_id: str = ""
     sealed: int = 0
+    unit: int = 0
     key: Key | None = None
     decision: Decision | None = None
     served: str = ""
@@ -51,45 +52,33 @@ class Account(msgspec.Struct, gc=False):
             if self.decision is not None and self.key is not None:
                 self.sealed = time_ns() // 1_000_000
                 identity = identity_of(self.decision, self.key, self.sealed)
+                self.unit = identity.unit
             self.request_id = sealer.seal(self.nonce, identity)
 
-    def exposure(self, time: float, duration: float) -> Exposure:
-        """The record of a routed request; `time` is the wall clock at its end."""
-        decision, key, usage = self.decision, self.key, self.usage
+    def line(self) -> Line:
+        """What the record of a routed request has in common with others."""
+        decision, key = self.decision, self.key
         assert decision is not None and key is not None
         assignment: Any = decision.segment.assignment
         epoch = period = reference = 0
         if type(assignment) is Rollout:
             epoch, period, reference = assignment.epoch, assignment.period, assignment.reference
-        return Exposure(
-            self.nonce,
-            time,
-            key.application,
-            decision.route.name,
-            decision.segment.name,
-            decision.variant.name,
-            self.served,
-            decision.reason,
-            epoch,
-            period,
-            reference,
-            decision.compared,
-            decision.difficulty.stratum,
-            unit_of(decision, self.sealed or round(time * 1000)),
-            self.status,
-            duration,
-            self.first_token,
-            self.attempts,
-            usage.input if usage else 0,
-            usage.cached_input if usage else 0,
-            usage.output if usage else 0,
-            usage.reasoning if usage else 0,
-            -1.0 if self.cost is None else self.cost,
-            self.items,
-            decision.wants_outcome,
-            self.sealed,
-            decision.difficulty.stratum_index,
-            self.streamed,
-            decision.weight,
+        difficulty = decision.difficulty
+        return Line(
+            key.application, decision.route.name, decision.segment.name, decision.variant.name, self.served,
+            decision.reason, epoch, period, reference, decision.compared, difficulty.stratum,
+            difficulty.stratum_index, self.status, decision.weight, decision.wants_outcome, self.streamed,
             self.estimated,
-        )
+        )  # fmt: skip
+
+    def exposure(self, time: float, duration: float) -> tuple[bytes | float, ...]:
+        """The fields of the record of a routed request; `time` is the wall clock at its end."""
+        usage = self.usage or _NOTHING
+        return (
+            self.nonce, time, self.sealed, self.unit, duration, self.first_token, self.attempts, usage.input,
+            usage.cached_input, usage.output, usage.reasoning, -1.0 if self.cost is None else self.cost,
+            self.items,
+        )  # fmt: skip
+
+
+_NOTHING = Usage(0)

@@ -10,9 +10,10 @@ from bisect import bisect_left
 from time import time
 
 from gateway.channel import series
-from gateway.channel.records import Deltas, Exposures, Histogram, encode
+from gateway.channel.records import Deltas, Exposures, Histogram, Line, encode
 from gateway.channel.series import Labels
 from gateway.data.account import Account
+from routing.decision import Decision
 
 FLUSH = 0.1
 """Seconds between two messages."""
@@ -49,15 +50,21 @@ class Durations:
             known.sum += self.total
 
 
-class Line:
-    """What is counted for one application, route, segment, variant, served variant, stratum and status."""
+class Counts:
+    """What is counted of one line, and its exposures.
+
+    `first` is the decision of one of its requests; while it is held, its segment's place in memory is nobody
+    else's, and can stand for the segment and its snapshot.
+    """
 
     __slots__ = (
-        "cached_input", "cost", "durations", "first_tokens", "input", "invalid", "items", "output",
-        "reasoning", "requests", "unpriced",
+        "cached_input", "cost", "durations", "exposures", "first", "first_tokens", "input",
+        "invalid", "items", "output", "reasoning", "requests", "unpriced",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, line: Line, first: Decision) -> None:
+        self.exposures = Exposures(line)
+        self.first = first
         self.requests = self.items = self.unpriced = self.invalid = 0
         self.input = self.cached_input = self.output = self.reasoning = 0
         self.cost = 0.0
@@ -76,11 +83,11 @@ class Recorder:
         self._clear()
 
     def _clear(self) -> None:
-        self._lines: dict[Labels, Line] = {}
+        self._lines: dict[tuple[object, ...], Counts] = {}
         self._unrouted: dict[Labels, float] = {}
         self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
-        self._exposures = Exposures()
+        self._exposures = 0
 
     def lost(self) -> None:
         """Something else for the control plane found no room."""
@@ -105,14 +112,15 @@ class Recorder:
         if decision is None or key is None:
             _add(self._unrouted, (key.application if key else "", account.status), 1)
             return
-        segment, difficulty = decision.segment, decision.difficulty
-        labels = (
-            key.application, decision.route.name, segment.name, decision.variant.name, account.served,
-            difficulty.stratum, account.status, difficulty.source,
+        difficulty = decision.difficulty
+        place = (
+            id(decision.segment), decision.variant.name, key.application, account.served, difficulty.stratum,
+            difficulty.source, account.status, decision.reason, decision.compared, decision.weight,
+            decision.wants_outcome, account.streamed, account.estimated,
         )  # fmt: skip
-        line = self._lines.get(labels)
+        line = self._lines.get(place)
         if line is None:
-            line = self._lines[labels] = Line()
+            line = self._lines[place] = Counts(account.line(), decision)
         line.requests += 1
         line.items += account.items
         if difficulty.invalid:
@@ -132,8 +140,9 @@ class Recorder:
         if account.first_token:
             line.first_tokens.observe(account.first_token)
         self._overhead.observe((account.first_token or duration) - account.waited)
-        if self._exposures.count < MAX_EXPOSURES:
-            self._exposures.add(account.exposure(time(), duration))
+        if self._exposures < MAX_EXPOSURES:
+            self._exposures += 1
+            line.exposures.add(account.exposure(time(), duration))
         else:
             self.dropped += 1
 
@@ -143,7 +152,8 @@ class Recorder:
         if not self.empty:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()
-        message = encode(deltas, self._exposures, self.dropped)
+        exposures = [line.exposures for line in self._lines.values()]
+        message = encode(deltas, exposures, self.dropped)
         self._clear()
         return message
 
@@ -153,8 +163,8 @@ class Recorder:
             _add(counters[series.REQUESTS.name], (OTHER, OTHER, OTHER, OTHER, "none", status), count)
             if application:
                 _add(counters[series.APPLICATION_REQUESTS.name], (application, OTHER, status), count)
-        for labels, line in self._lines.items():
-            _count(counters, labels, line)
+        for line in self._lines.values():
+            _count(counters, line)
         counters[series.ATTEMPTS.name] = {
             labels: sum(durations.counts) for labels, durations in self._attempts.items()
         }
@@ -162,31 +172,34 @@ class Recorder:
 
     def _histograms(self) -> dict[str, dict[Labels, Histogram]]:
         histograms: dict[str, dict[Labels, Histogram]] = {one.name: {} for one in series.HISTOGRAMS}
-        for (_, route, segment, variant, *_), line in self._lines.items():
-            line.durations.into(histograms[series.REQUEST_DURATION.name], (route, segment, variant))
-            line.first_tokens.into(histograms[series.FIRST_TOKEN.name], (route, segment, variant))
+        for line in self._lines.values():
+            common = line.exposures.line
+            place = common.route, common.segment, common.variant
+            line.durations.into(histograms[series.REQUEST_DURATION.name], place)
+            line.first_tokens.into(histograms[series.FIRST_TOKEN.name], place)
         for (upstream, variant, _), durations in self._attempts.items():
             durations.into(histograms[series.ATTEMPT_DURATION.name], (upstream, variant))
         self._overhead.into(histograms[series.OVERHEAD.name], ())
         return histograms
 
 
-def _count(counters: dict[str, dict[Labels, float]], labels: Labels, line: Line) -> None:
-    """Spreads one line over the counters that it belongs to."""
-    application, route, segment, variant, served, stratum, status, source = labels
-    place = (route, segment, variant)
-    _add(counters[series.REQUESTS.name], (*place, served, stratum, status), line.requests)
+def _count(counters: dict[str, dict[Labels, float]], line: Counts) -> None:
+    """Spreads what a line has counted over the counters that it belongs to."""
+    common = line.exposures.line
+    application, route, status = common.application, common.route, common.status
+    place = (route, common.segment, common.variant)
+    _add(counters[series.REQUESTS.name], (*place, common.served, common.stratum, status), line.requests)
     _add(counters[series.ITEMS.name], place, line.items)
     _add(counters[series.COST.name], place, line.cost)
     if line.unpriced:
         _add(counters[series.UNPRICED.name], place, line.unpriced)
     _add(counters[series.APPLICATION_REQUESTS.name], (application, route, status), line.requests)
     _add(counters[series.APPLICATION_COST.name], (application, route), line.cost)
-    _add(counters[series.DIFFICULTY_SOURCE.name], (route, source), line.requests)
+    _add(counters[series.DIFFICULTY_SOURCE.name], (route, line.first.difficulty.source), line.requests)
     if line.invalid:
         _add(counters[series.DIFFICULTY_INVALID.name], (route,), line.invalid)
     for kind in TOKEN_TYPES:
-        _add(counters[series.TOKENS.name], (route, served, kind), getattr(line, kind))
+        _add(counters[series.TOKENS.name], (route, common.served, kind), getattr(line, kind))
 
 
 def _add(counts: dict[Labels, float], labels: Labels, count: float) -> None:

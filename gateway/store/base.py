@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from routing.evidence.cells import Evidence
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Outcomes, Receipt, Report
+from routing.evidence.tally import Counts
 
 AUDIT_KEPT = 1_000
 """Entries of the audit log a rollout; the oldest go first."""
@@ -148,6 +149,13 @@ class Store(Protocol):
         """Folds facts into their units and the cells; `depth` is the rollout's outcomes per unit.
 
         Larger batches are split; after an error some parts may have taken effect.
+        """
+        ...
+
+    async def count(self, rollout: str, epoch: int, sender: bytes, number: int, counts: Counts) -> None:
+        """Moves the epoch's counters by `counts`, unless it has ended.
+
+        A sender numbers what it sends from 1; what is not above its last number has been counted already.
         """
         ...
 

@@ -36,6 +36,7 @@ from gateway.store.sqlite_schema import prepare
 from routing.evidence.cells import Evidence
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Outcomes, Receipt, Report
+from routing.evidence.tally import Counts
 
 Result = TypeVar("Result")
 
@@ -212,6 +213,9 @@ class SQLiteStore:
             if done.ended:
                 return Applied(changed, True)
         return Applied(changed, False)
+
+    async def count(self, rollout: str, epoch: int, sender: bytes, number: int, counts: Counts) -> None:
+        await self._do(lambda db: work.count(db, rollout, epoch, sender, number, counts))
 
     async def evidence(self, rollout: str, epoch: int) -> Evidence:
         select = "SELECT name, count FROM cells WHERE rollout = ? AND epoch = ?"

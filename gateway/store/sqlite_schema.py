@@ -12,24 +12,38 @@ BUSY = 0.3
 
 ATTEMPTS = 10
 
-VERSION = 1
+VERSION = 2
 """Kept in the file as `user_version`; a file of a newer version is not touched."""
 
 SCHEMA = """
-CREATE TABLE documents (rollout TEXT PRIMARY KEY, stored BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE audit (rollout TEXT, time INTEGER, stored BLOB, PRIMARY KEY (rollout, time, stored)) WITHOUT
-ROWID; CREATE TABLE leases (name TEXT PRIMARY KEY, token INTEGER, until INTEGER, holder TEXT) WITHOUT ROWID;
-CREATE TABLE secrets (name TEXT PRIMARY KEY, stored BLOB NOT NULL) WITHOUT ROWID; CREATE TABLE replicas
-(replica TEXT PRIMARY KEY, until INTEGER, stored BLOB NOT NULL) WITHOUT ROWID; CREATE TABLE ended (rollout
-TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID; CREATE TABLE forgotten (rollout TEXT, epoch INTEGER,
-until INTEGER, PRIMARY KEY (rollout, epoch)) WITHOUT ROWID; CREATE TABLE cells (
+CREATE TABLE IF NOT EXISTS documents (rollout TEXT PRIMARY KEY, stored BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (
+    rollout TEXT, time INTEGER, stored BLOB, PRIMARY KEY (rollout, time, stored)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leases (
+    name TEXT PRIMARY KEY, token INTEGER, until INTEGER, holder TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, stored BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replicas (
+    replica TEXT PRIMARY KEY, until INTEGER, stored BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ended (rollout TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (
+    rollout TEXT, epoch INTEGER, until INTEGER, PRIMARY KEY (rollout, epoch)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cells (
     rollout TEXT, epoch INTEGER, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (rollout, epoch, name)
 ) WITHOUT ROWID;
-CREATE TABLE units (
+CREATE TABLE IF NOT EXISTS senders (
+    rollout TEXT, epoch INTEGER, sender BLOB, number INTEGER NOT NULL, PRIMARY KEY (rollout, epoch, sender)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS units (
     rollout TEXT, epoch INTEGER, name BLOB, state BLOB NOT NULL, PRIMARY KEY (rollout, epoch, name)
 ) WITHOUT ROWID;
-CREATE TABLE outcomes (request BLOB PRIMARY KEY, until INTEGER, stored BLOB NOT NULL) WITHOUT ROWID;
-CREATE INDEX outcomes_until ON outcomes (until);
+CREATE TABLE IF NOT EXISTS outcomes (
+    request BLOB PRIMARY KEY, until INTEGER, stored BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS outcomes_until ON outcomes (until);
 """
 """Times are milliseconds since 1970. A name in `units` is unique in its epoch, one in `outcomes` begins with
 the request's time."""
@@ -49,7 +63,7 @@ def prepare(path: Path) -> sqlite3.Connection:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise sqlite3.DatabaseError("it was written by a newer Headgate")
-        if version == 0:
+        if version < VERSION:
             for statement in SCHEMA.split(";"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {VERSION}")

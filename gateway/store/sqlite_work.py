@@ -11,6 +11,7 @@ from gateway.store import batch
 from gateway.store.base import AUDIT_KEPT, Applied, Handle
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Receipt, Report
+from routing.evidence.tally import Counts
 
 DOCUMENT = "SELECT stored FROM documents WHERE rollout = ?"
 TOKEN = "SELECT token FROM leases WHERE name = ?"
@@ -71,11 +72,31 @@ def apply(
             "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
             [(rollout, epoch, names[key], state) for key, state in changed.items()],
         )
-        database.executemany(
-            "INSERT INTO cells VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(rollout, epoch, name, count) for name, count in counts.items()],
-        )
+        _move(database, rollout, epoch, counts)
         return Applied(len(changed), False)
+
+
+def count(
+    database: sqlite3.Connection, rollout: str, epoch: int, sender: bytes, number: int, counts: Counts
+) -> None:
+    """Moves counters, unless that has been done."""
+    with transaction(database):
+        ended = value(database.execute(ENDED, (rollout,)).fetchone())
+        if ended is not None and epoch <= ended:
+            return
+        known = database.execute(
+            "INSERT INTO senders VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number"
+            " WHERE excluded.number > number", (rollout, epoch, sender, number),
+        )  # fmt: skip
+        if known.rowcount:
+            _move(database, rollout, epoch, counts)
+
+
+def _move(database: sqlite3.Connection, rollout: str, epoch: int, counts: Counts) -> None:
+    database.executemany(
+        "INSERT INTO cells VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        [(rollout, epoch, name, moved) for name, moved in counts.items()],
+    )
 
 
 def record(
@@ -111,6 +132,7 @@ def sweep(database: sqlite3.Connection, now: int) -> None:
         if epoch is None:
             return
         database.execute("DELETE FROM cells WHERE rollout = ? AND epoch = ?", epoch)
+        database.execute("DELETE FROM senders WHERE rollout = ? AND epoch = ?", epoch)
         some = "SELECT name FROM units WHERE rollout = ?1 AND epoch = ?2 LIMIT ?3"
         units = f"DELETE FROM units WHERE rollout = ?1 AND epoch = ?2 AND name IN ({some})"
         if database.execute(units, (*epoch, SWEPT)).rowcount < SWEPT:

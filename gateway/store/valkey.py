@@ -33,6 +33,7 @@ from gateway.store.valkey_keys import DAY, SHARDS, Layout, Swaps
 from routing.evidence.cells import Evidence
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Outcomes, Receipt, Report
+from routing.evidence.tally import Counts
 
 PART = 250
 """Units or requests a script: about a millisecond of the server's time."""
@@ -202,6 +203,17 @@ class ValkeyStore:
         }
         return [found[place] or b"" for place in places]
 
+    async def count(self, rollout: str, epoch: int, sender: bytes, number: int, counts: Counts) -> None:
+        keys = [
+            self._keys.ended(rollout),
+            self._keys.cells(rollout, epoch),
+            self._keys.senders(rollout, epoch),
+        ]
+        counters = [part for pair in counts.items() for part in pair]
+        await self._client.script(
+            scripts.COUNT, keys, [epoch, UNUSED * MILLISECONDS, sender, number, *counters]
+        )
+
     async def evidence(self, rollout: str, epoch: int) -> Evidence:
         rows = await self._client.command("HGETALL", self._keys.cells(rollout, epoch))
         return batch.evidence_of((name.decode(errors="replace"), count) for name, count in rows.items())
@@ -209,6 +221,7 @@ class ValkeyStore:
     async def end_epoch(self, rollout: str, epoch: int, keep: float) -> None:
         units = [self._keys.units(rollout, epoch, shard) for shard in range(SHARDS)]
         keys = [self._keys.ended(rollout), self._keys.cells(rollout, epoch), *units]
+        keys.append(self._keys.senders(rollout, epoch))
         await self._client.script(scripts.END, keys, [epoch, round(keep * MILLISECONDS)])
 
     # Outcomes

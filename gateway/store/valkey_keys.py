@@ -7,6 +7,7 @@
     headgate:{state}:audit:ROLLOUT        sorted set: signed entries by time
     headgate:{ROLLOUT}:ended              the latest epoch that has ended
     headgate:{ROLLOUT}:EPOCH:cells        hash: cell → units
+    headgate:{ROLLOUT}:EPOCH:senders      hash: who counts → the number of what it sent last
     headgate:{ROLLOUT}:EPOCH:units:XX     256 hashes: unit → state
     headgate:{outcomes}:DAY:XX            256 hashes a day: request → what was reported
     headgate:news                         channel: rollouts whose document has changed
@@ -46,6 +47,10 @@ class Layout:
     def cells(self, rollout: str, epoch: int) -> str:
         """An epoch's counters."""
         return f"{self._prefix}:{{{rollout}}}:{epoch}:cells"
+
+    def senders(self, rollout: str, epoch: int) -> str:
+        """Who has moved an epoch's counters."""
+        return f"{self._prefix}:{{{rollout}}}:{epoch}:senders"
 
     def units(self, rollout: str, epoch: int, shard: int) -> str:
         """A part of an epoch's units, by the last byte of their names."""

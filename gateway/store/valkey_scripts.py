@@ -152,6 +152,19 @@ return stale
 """
 )
 
+COUNT = """
+-- KEYS ended, cells, senders   ARGV epoch, milliseconds, sender, number, then (counter, by how much)…
+local ended = redis.call('GET', KEYS[1])
+if ended and tonumber(ARGV[1]) <= tonumber(ended) then return false end
+local last = redis.call('HGET', KEYS[3], ARGV[3])
+if last and tonumber(ARGV[4]) <= tonumber(last) then return 'there' end
+redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
+for i = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return 'counted'
+"""
+
 RECORD = (
     _SWAP
     + """
@@ -161,7 +174,7 @@ return swap(1, 2, ARGV[1])
 )
 
 END = """
--- KEYS ended, cells, units…   ARGV epoch, milliseconds
+-- KEYS ended, cells, units…, senders   ARGV epoch, milliseconds
 local ended = redis.call('GET', KEYS[1])
 if not ended or tonumber(ended) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 for i = 2, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end

@@ -16,7 +16,7 @@ from routing.evidence.metrics import BAD_BY_DEFAULT, GOOD_BY_DEFAULT, band, judg
 from routing.request_id import Identity
 
 MICRO = 1_000_000
-_UNANSWERED = ("upstream_error", "timeout")
+UNANSWERED = ("upstream_error", "timeout")
 
 
 class UnitKey(NamedTuple):
@@ -115,7 +115,7 @@ def exposed(request: Request, ending: Ending, p95: P95) -> Fact:
     """What an exposure says; `p95` is that of the request's reference."""
     slow = None if p95.duration is None else ending.duration > p95.duration
     late = None if p95.first_token is None or not ending.streamed else ending.first_token > p95.first_token
-    marks, good = _judgement(ending.status, ending.own, ending.attempts > 0, slow, late)
+    marks, good = judgement(ending.status, ending.own, ending.attempts > 0, slow, late)
     cost = ending.cost
     return Fact(
         request.time, request.nonce, request.reference, request.stratum, request.candidate, marks, None,
@@ -126,10 +126,10 @@ def exposed(request: Request, ending: Ending, p95: P95) -> Fact:
 
 
 @lru_cache
-def _judgement(status: str, own: bool, tried: bool, slow: bool | None, late: bool | None) -> tuple[int, bool]:
+def judgement(status: str, own: bool, tried: bool, slow: bool | None, late: bool | None) -> tuple[int, bool]:
     """Marks, and whether the assigned variant answered; `slow`, `late`: above the p95, None: no word."""
     bad = failed(Ending(status, own, int(tried)))
-    marks = mark("validation_passed", BAD_BY_DEFAULT) if status in _UNANSWERED else 0
+    marks = mark("validation_passed", BAD_BY_DEFAULT) if status in UNANSWERED else 0
     if bad is not None:
         marks |= judged("errors", bad)
         if slow is not None:
@@ -147,7 +147,7 @@ def failed(ending: Ending) -> bool | None:
     """
     if ending.status == "ok":
         return not ending.own
-    if ending.status in _UNANSWERED:
+    if ending.status in UNANSWERED:
         return True
     return True if ending.status == "client_error" and ending.attempts else None
 

@@ -6,7 +6,7 @@ they say, and the counters' names are made once for each of these. `routing.evid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from routing.evidence.fact import UnitKey
@@ -19,7 +19,9 @@ Counts = dict[str, int]
 HALF = 32
 """Squares are counted in two halves of this many bits: their sum outgrows a store's 64-bit counters."""
 
-_Place = tuple[int, str, bool]
+Place = tuple[int, str, int, int, bool]
+"""Period, compared, reference, stratum, candidate: what units have in common that are counted together."""
+_Side = tuple[int, str, bool]
 """Period, compared, candidate."""
 _Said = tuple[tuple[int, float | None], ...]
 """Marks and score of each of a unit's requests."""
@@ -32,8 +34,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._units: dict[tuple[int, str, int, int, bool, _Said], int] = {}
-        self._costs: dict[_Place, list[int]] = {}
-        self._bands: dict[tuple[_Place, str, int], int] = {}
+        self._costs: dict[_Side, list[int]] = {}
+        self._bands: dict[tuple[_Side, str, int], int] = {}
 
     def add(self, key: UnitKey, unit: Unit, sign: int = 1) -> None:
         """Adds a unit's state (empty: none yet), or takes it away with a `sign` of -1."""
@@ -52,20 +54,43 @@ class Tally:
             first_token = fact.first_token if first_token is None else first_token
         side = period, compared, candidate
         if cost is not None:
-            sums = self._costs.get(side)
-            if sums is None:
-                sums = self._costs[side] = [0, 0, 0, 0]
             high, low = divmod(cost * cost, 1 << HALF)
-            sums[0] += sign
-            sums[1] += sign * cost
-            sums[2] += sign * high
-            sums[3] += sign * low
+            self._spend(side, (sign, sign * cost, sign * high, sign * low))
         if duration is not None:
-            band = side, "duration", duration
-            self._bands[band] = self._bands.get(band, 0) + sign
+            self._spread(side, "duration", duration, sign)
         if first_token is not None:
-            band = side, "first_token", first_token
-            self._bands[band] = self._bands.get(band, 0) + sign
+            self._spread(side, "first_token", first_token, sign)
+
+    def add_many(
+        self,
+        place: Place,
+        marked: Mapping[int, int],
+        costs: Sequence[int],
+        durations: Mapping[int, int],
+        first_tokens: Mapping[int, int],
+    ) -> None:
+        """Adds units of one request each: how many have which marks, their costs, how many lie in a band."""
+        period, compared, _, _, candidate = place
+        side = period, compared, candidate
+        for marks, count in marked.items():
+            key = (*place, ((marks, None),))
+            self._units[key] = self._units.get(key, 0) + count
+        if costs:
+            squares = [divmod(cost * cost, 1 << HALF) for cost in costs]
+            halves = sum(high for high, _ in squares), sum(low for _, low in squares)
+            self._spend(side, (len(costs), sum(costs), *halves))
+        for band, count in durations.items():
+            self._spread(side, "duration", band, count)
+        for band, count in first_tokens.items():
+            self._spread(side, "first_token", band, count)
+
+    def _spend(self, side: _Side, moved: Iterable[int]) -> None:
+        sums = self._costs.get(side, (0, 0, 0, 0))
+        self._costs[side] = [one + more for one, more in zip(sums, moved, strict=True)]
+
+    def _spread(self, side: _Side, name: str, band: int, count: int) -> None:
+        key = side, name, band
+        self._bands[key] = self._bands.get(key, 0) + count
 
     def counts(self) -> Counts:
         """By how much which counters move."""

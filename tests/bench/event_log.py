@@ -19,7 +19,7 @@ import msgspec
 from config.server import Capture
 from gateway.channel.records import Exposure
 from gateway.control.event_log.event_log import EventLog
-from tests.support.event_log import exposure
+from tests.support.event_log import exposure, line
 
 EVENTS = 200_000
 BATCH = 2_000
@@ -30,7 +30,7 @@ def exposures() -> list[Exposure]:
     draw = random.Random(1)
     return [
         msgspec.structs.replace(
-            exposure(variant=draw.choice(("base", "tuned"))), nonce=os.urandom(12), unit=draw.getrandbits(64),
+            exposure(), nonce=os.urandom(12), unit=draw.getrandbits(64),
             time=1_795_262_400 + number / 100, duration=draw.expovariate(1), first_token=draw.random(),
             input=draw.randrange(3000), output=draw.randrange(900), cost=draw.random() / 1000,
         )
@@ -45,8 +45,7 @@ async def bench(directory: Path) -> None:
     adding, cpu, wall = 0.0, time.process_time(), time.perf_counter()
     for at in range(0, EVENTS, BATCH):
         begun = time.process_time()
-        for one in told[at : at + BATCH]:
-            log.exposure(one, probability=0.1)
+        log.exposures(line(), told[at : at + BATCH], lambda nonce: None)
         adding += time.process_time() - begun
         await log.flush()
     await log.close()

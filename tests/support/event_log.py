@@ -9,22 +9,29 @@ from typing import Any
 import msgspec
 
 from config.server import Capture
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 from gateway.control.event_log.event_log import EventLog
+from gateway.control.event_log.events import Content
 from gateway.control.event_log.frames import decompress, get_frame_size
 
 NOON = 1_795_262_400.0
 """2026-11-21, 12:00 UTC."""
 
-_EXPOSURE = Exposure(
-    b"\x01" * 12, NOON, "judge", "solver", "hard", "tuned", "tuned", "rollout", 3, 1, 0, "compared", "ge2800",
-    0xAB, "ok", 1.25, 0.5, 1, 100, 20, 30, 4, 0.002, 2, True, 1, 4,
+_LINE = Line(
+    "judge", "solver", "hard", "tuned", "tuned", "rollout", 3, 1, 0, "compared", "ge2800", 4, "ok", 1_000,
+    True, False, False,
 )  # fmt: skip
+_EXPOSURE = Exposure(b"\x01" * 12, NOON, 1, 0xAB, 1.25, 0.5, 1, 100, 20, 30, 4, 0.002, 2)
 
 
 def exposure(number: int = 1, **fields: Any) -> Exposure:
     """The exposure of request `number`."""
     return msgspec.structs.replace(_EXPOSURE, nonce=number.to_bytes(12, "big"), **fields)
+
+
+def line(**fields: Any) -> Line:
+    """What exposures have in common."""
+    return msgspec.structs.replace(_LINE, **fields)
 
 
 class Clock:
@@ -50,10 +57,14 @@ class Log(EventLog):
     def _lost_some(self, count: int) -> None:
         self.lost += count
 
+    def expose(self, *exposures: Exposure, content: Content | None = None, **fields: Any) -> None:
+        """Adds these, all of the same content, of a line with these fields."""
+        self.exposures(line(**fields), exposures, lambda nonce: content)
+
     async def write(self, *numbers: int, **fields: Any) -> None:
         """Adds the exposures of these requests and writes them as one batch."""
         for number in numbers:
-            self.exposure(exposure(number, **fields))
+            self.expose(exposure(number), **fields)
         await self.flush()
 
 

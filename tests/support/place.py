@@ -129,6 +129,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "acquire": lambda store: store.acquire("leader", "a", 30),
     "release": lambda store: store.release(Lease("leader", "a", 1)),
     "apply": lambda store: store.apply(ROLLOUT, 1, one_unit(True)),
+    "count": lambda store: store.count(ROLLOUT, 1, b"sender", 1, {"1.compared.0.0.errors.b.0.1": 1}),
     "evidence": lambda store: store.evidence(ROLLOUT, 1),
     "end_epoch": lambda store: store.end_epoch(ROLLOUT, 7, 30),
     "record": lambda store: store.record(REPORTS, 60),

@@ -278,6 +278,22 @@ class StoreConformance:
         cell = next(iter((await one.evidence(ROLLOUT, 2)).cells))
         assert isinstance(cell, Cell)
 
+    @together
+    async def test_counters_move_once_whoever_asks_again(self, one: Store, other: Store) -> None:
+        counts = {"1.compared.0.0.errors.b.0.1": 5, "1.compared.cost.b.total": 70}
+        for store in (one, other, one):
+            await store.count(ROLLOUT, 1, b"a", 1, counts)
+        await other.count(ROLLOUT, 1, b"b", 1, counts)
+        await one.count(ROLLOUT, 1, b"a", 2, {"1.compared.0.0.errors.b.0.1": 1})
+        await one.count(ROLLOUT, 1, b"a", 1, counts)
+        await one.count(ROLLOUT, 2, b"a", 3, counts)
+        evidence = await other.evidence(ROLLOUT, 1)
+        assert list(evidence.cells.values()) == [11]
+        assert [cost.total for cost in evidence.costs.values()] == [140]
+        await one.end_epoch(ROLLOUT, 1, keep=30)
+        await one.count(ROLLOUT, 1, b"a", 3, counts)
+        assert list((await one.evidence(ROLLOUT, 1)).cells.values()) == [11]
+
     # Outcomes
 
     @together

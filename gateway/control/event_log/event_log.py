@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import time
 
@@ -20,7 +20,7 @@ import msgspec
 
 from config.server import Capture
 from gateway.channel.outcomes import Reported
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 from gateway.control.event_log.events import (
     NOWHERE,
     Content,
@@ -29,6 +29,7 @@ from gateway.control.event_log.events import (
     Place,
     content_text,
     exposure_event,
+    line_event,
     outcome_event,
 )
 from gateway.control.event_log.redaction import Redaction
@@ -82,28 +83,35 @@ class EventLog:
 
     # ── adding ───────────────────────────────────────────────────────────────────────────────────────
 
-    def exposure(
-        self, exposure: Exposure, *, probability: float | None = None, content: Content | None = None
+    def exposures(
+        self, line: Line, exposures: Iterable[Exposure], content: Callable[[bytes], Content | None]
     ) -> None:
-        """A request has ended. `probability` of its assigned variant; `content` only counts when captured."""
-        event = exposure_event(exposure, probability)
-        if self.content:
-            event.prompt = content_text(content.prompt, self._redaction) if content else None
-            event.answer = content_text(content.answer, self._redaction) if content else None
-        self._add(event)
+        """Requests have ended; `content` of a request's nonce is asked for when it is captured."""
+        begin = line_event(line)
+        for exposure in exposures:
+            event = exposure_event(exposure)
+            if self.content:
+                said = content(exposure.nonce)
+                event.prompt = content_text(said.prompt, self._redaction) if said else None
+                event.answer = content_text(said.answer, self._redaction) if said else None
+            self._add(begin, event)
 
     def outcome(
         self, nonce: bytes, time: float, source: str, report: Reported, status: str, place: Place = NOWHERE
     ) -> None:
         """A report has been taken in, at `time` (seconds since 1970); `status` is what became of it."""
-        self._add(outcome_event(nonce, time, place, source, report, status, self._redaction))
+        self._add(b"", outcome_event(nonce, time, place, source, report, status, self._redaction))
 
-    def _add(self, event: ExposureEvent | OutcomeEvent) -> None:
+    def _add(self, begin: bytes, event: ExposureEvent | OutcomeEvent) -> None:
+        """Adds a line; `begin` replaces the event's opening brace."""
         lines = self._lines
         if len(lines) >= self._bound:
             self._lose(1, "the disk is too slow")
             return
+        start = len(lines)
         _encode_into(event, lines, -1)
+        if begin:
+            lines[start : start + 1] = begin
         lines += b"\n"
         self._count += 1
         if len(lines) >= BATCH:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
 from gateway.channel.outcomes import Reported
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 from gateway.control.event_log.redaction import Redaction
+from routing.snapshot import BASIS_POINTS
 
 LARGEST = 1024 * 1024
 """Bytes of a prompt or of an answer; a larger one is left out, since half a prompt is no use to anybody."""
@@ -42,11 +44,9 @@ NOWHERE = Place()
 """Of what is not configured any more."""
 
 
-class ExposureEvent(msgspec.Struct, tag_field="type", tag="exposure", gc=False):
-    """A routed request, at its end. Seconds, USD, tokens; `unit` is 16 hex digits."""
+class LineEvent(msgspec.Struct, tag_field="type", tag="exposure", gc=False):
+    """What an exposure has in common with others; `probability` is that of the assigned variant."""
 
-    request: str
-    time: str
     application: str
     route: str
     segment: str
@@ -59,8 +59,16 @@ class ExposureEvent(msgspec.Struct, tag_field="type", tag="exposure", gc=False):
     reference: int
     compared: str
     stratum: str
-    unit: str
     status: str
+    wants_outcome: bool
+
+
+class ExposureEvent(msgspec.Struct, gc=False):
+    """A routed request, at its end; its line says the rest. Seconds, USD, tokens; `unit` is 16 hex digits."""
+
+    request: str
+    time: str
+    unit: str
     duration: float
     first_token: float | None
     attempts: int
@@ -70,7 +78,6 @@ class ExposureEvent(msgspec.Struct, tag_field="type", tag="exposure", gc=False):
     reasoning: int
     cost: float | None
     items: int
-    wants_outcome: bool
     prompt: str | None | msgspec.UnsetType = msgspec.UNSET
     answer: str | None | msgspec.UnsetType = msgspec.UNSET
 
@@ -93,15 +100,22 @@ class OutcomeEvent(msgspec.Struct, tag_field="type", tag="outcome", gc=False):
     remark: str | None = msgspec.field(name="reason")
 
 
-def exposure_event(exposure: Exposure, probability: float | None) -> ExposureEvent:
-    """`probability`: that of the assigned variant, in [0, 1]; None when it is not known."""
+def line_event(line: Line) -> bytes:
+    """The beginning of every event of the line, in place of an opening brace."""
+    event = LineEvent(
+        line.application, line.route, line.segment, line.variant, line.served, line.reason,
+        line.weight / BASIS_POINTS if line.weight else None, line.epoch, line.period, line.reference,
+        line.compared, line.stratum, line.status, line.wants_outcome,
+    )  # fmt: skip
+    return msgspec.json.encode(event)[:-1] + b","
+
+
+def exposure_event(exposure: Exposure) -> ExposureEvent:
+    """The rest of it."""
     return ExposureEvent(
-        exposure.nonce.hex(), moment(exposure.time), exposure.application, exposure.route, exposure.segment,
-        exposure.variant, exposure.served, exposure.reason, probability, exposure.epoch, exposure.period,
-        exposure.reference, exposure.compared, exposure.stratum, f"{exposure.unit:016x}", exposure.status,
-        exposure.duration, exposure.first_token or None, exposure.attempts, exposure.input,
-        exposure.cached_input, exposure.output, exposure.reasoning,
-        exposure.cost if exposure.cost >= 0 else None, exposure.items, exposure.wants_outcome,
+        exposure.nonce.hex(), moment(exposure.time), f"{exposure.unit:016x}", exposure.duration,
+        exposure.first_token or None, exposure.attempts, exposure.input, exposure.cached_input,
+        exposure.output, exposure.reasoning, exposure.cost if exposure.cost >= 0 else None, exposure.items,
     )  # fmt: skip
 
 
@@ -135,4 +149,10 @@ def _text(content: object) -> str:
 
 def moment(seconds: float) -> str:
     """A time as it is written everywhere: UTC, with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}+00:00"
+
+
+@lru_cache(maxsize=16)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -25,8 +25,8 @@ def run(log: Log) -> Log:
 
 def test_an_exposure_is_written_as_the_admin_api_names_it(tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
-    log.exposure(exposure(7), probability=0.1)
-    log.exposure(exposure(8, cost=-1.0, first_token=0.0))
+    log.expose(exposure(7))
+    log.expose(exposure(8, cost=-1.0, first_token=0.0), weight=0)
     run(log)
     first, second = events(tmp_path / "log")
     assert first == {
@@ -61,7 +61,7 @@ def test_an_outcome_is_written_with_what_became_of_it(tmp_path: Path) -> None:
 
 def test_without_content_nothing_of_it_is_in_any_file(tmp_path: Path) -> None:
     log = Log(tmp_path)
-    log.exposure(exposure(), content=Content(PROMPT, CANARY))
+    log.expose(exposure(), content=Content(PROMPT, CANARY))
     run(log)
     (path,) = segments(tmp_path)
     assert CANARY not in text_of(path)
@@ -70,9 +70,9 @@ def test_without_content_nothing_of_it_is_in_any_file(tmp_path: Path) -> None:
 
 def test_with_content_prompt_and_answer_are_texts(tmp_path: Path) -> None:
     log = Log(tmp_path, content=True)
-    log.exposure(exposure(), content=Content(PROMPT, "안녕\u2028하세요"))
-    log.exposure(exposure())
-    log.exposure(exposure(), content=Content("a completion's prompt", None))
+    log.expose(exposure(), content=Content(PROMPT, "안녕\u2028하세요"))
+    log.expose(exposure())
+    log.expose(exposure(), content=Content("a completion's prompt", None))
     run(log)
     first, second, third = events(tmp_path)
     assert first["prompt"] == '[{"role":"user","content":"My name is canary-5f1e."}]'
@@ -84,7 +84,7 @@ def test_with_content_prompt_and_answer_are_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["a" * (LARGEST + 1), ["각" * (LARGEST // 2)]], ids=["text", "value"])
 def test_content_that_is_too_large_is_left_out(tmp_path: Path, content: object) -> None:
     log = Log(tmp_path, content=True)
-    log.exposure(exposure(), content=Content(content, "an answer"))
+    log.expose(exposure(), content=Content(content, "an answer"))
     run(log)
     assert (events(tmp_path)[0]["prompt"], events(tmp_path)[0]["answer"]) == (None, "an answer")
 
@@ -94,7 +94,7 @@ def test_content_that_is_nested_without_end_is_left_out(tmp_path: Path) -> None:
     deep: list[object] = []
     for _ in range(5_000):
         deep = [deep]
-    log.exposure(exposure(), content=Content(deep, "b"))
+    log.expose(exposure(), content=Content(deep, "b"))
     run(log)
     assert (events(tmp_path)[0]["prompt"], events(tmp_path)[0]["answer"]) == (None, "b")
 
@@ -102,7 +102,7 @@ def test_content_that_is_nested_without_end_is_left_out(tmp_path: Path) -> None:
 def test_what_is_to_be_redacted_is_in_no_file(tmp_path: Path) -> None:
     log = Log(tmp_path, content=True, redact=["canary-[0-9a-f]+", r"\b4\d{15}\b"])
     prompt = {CANARY: [f"<{CANARY}>", 4111111111111111, 4.5, True, None], "of": ("a", 2)}
-    log.exposure(exposure(), content=Content(prompt, f"Dear {CANARY}, {CANARY}"))
+    log.expose(exposure(), content=Content(prompt, f"Dear {CANARY}, {CANARY}"))
     report = Reported("an id", validation_passed=True, reason=f"{CANARY} was unhappy")
     log.outcome(bytes(12), NOON, "application", report, "recorded")
     run(log)
@@ -116,9 +116,9 @@ def test_what_is_to_be_redacted_is_in_no_file(tmp_path: Path) -> None:
 
 def test_a_reload_changes_what_is_captured(tmp_path: Path) -> None:
     log = Log(tmp_path)
-    log.exposure(exposure(), content=Content(PROMPT, "one"))
+    log.expose(exposure(), content=Content(PROMPT, "one"))
     log.take(Capture(content=True, redact=("two",)))
-    log.exposure(exposure(), content=Content(PROMPT, "two three"))
+    log.expose(exposure(), content=Content(PROMPT, "two three"))
     run(log)
     first, second = events(tmp_path)
     assert "answer" not in first
@@ -136,11 +136,11 @@ def test_it_writes_by_itself_and_at_once_when_there_is_much(
         keeping = asyncio.create_task(log.keep_up())
         await asyncio.sleep(0)
         for number in range(3):
-            log.exposure(exposure(number))
+            log.expose(exposure(number))
         while not segments(tmp_path):
             await asyncio.sleep(0.01)
         keeping.cancel()
-        log.exposure(exposure(3))
+        log.expose(exposure(3))
         await log.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
@@ -155,7 +155,7 @@ def test_it_writes_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         keeping = asyncio.create_task(log.keep_up())
         await asyncio.sleep(0.05)
         assert not segments(tmp_path)
-        log.exposure(exposure(1))
+        log.expose(exposure(1))
         while not segments(tmp_path):
             await asyncio.sleep(0.01)
         keeping.cancel()
@@ -197,7 +197,7 @@ def test_more_than_may_be_held_is_lost_counted_and_told_once(
     async def scenario() -> None:
         log = Log(tmp_path, Clock(), held=2000)
         for number in range(10):
-            log.exposure(exposure(number))
+            log.expose(exposure(number))
         assert log.lost == 5
         await log.write()
         await log.write(10)

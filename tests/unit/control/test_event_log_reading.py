@@ -34,9 +34,9 @@ async def write(state: Path) -> None:
         clock.now = time = NOON + day * DAY + turn
         variant = "tuned" if turn < 15 else "base"
         cost = -1.0 if number == 39 else 0.01 if variant == "tuned" else 0.04
-        log.exposure(
-            exposure(number, time=time, variant=variant, served=variant, cost=cost, items=10),
-            probability=0.75, content=Content([{"role": "user", "content": f"problem {number}"}], "42"),
+        log.expose(
+            exposure(number, time=time, cost=cost, items=10), variant=variant, served=variant, weight=7_500,
+            content=Content([{"role": "user", "content": f"problem {number}"}], "42"),
         )  # fmt: skip
         if turn != 19:
             report = Reported("an id", validation_passed=turn not in (3, 5, 7, 18))

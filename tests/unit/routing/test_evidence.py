@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from routing.evidence import metrics, unit
 from routing.evidence.cells import Cell, Cost, Evidence, Side, evidence_of, quantile
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, failed, reported, request_of
+from routing.evidence.fact import (
+    P95,
+    Ending,
+    Fact,
+    Request,
+    UnitKey,
+    exposed,
+    failed,
+    reported,
+    request_of,
+)
 from routing.evidence.tally import Counts, Tally
 from routing.request_id import Identity
 

@@ -1,0 +1,63 @@
+"""What is counted without a state of its own comes to the same evidence."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing.evidence.alone import End, Group, count_alone
+from routing.evidence.cells import evidence_of
+from routing.evidence.fact import P95, UNANSWERED, Ending, UnitKey, exposed, reported
+from routing.evidence.surplus import MOST, Surplus
+from routing.evidence.tally import Tally
+from tests.unit.routing.test_evidence import KEY, STATUSES, folded, request
+
+ENDS = st.lists(
+    st.tuples(st.integers(0, 2), st.floats(0, 10), st.floats(0, 2), st.just(-1.0) | st.floats(0, 100)),
+    max_size=8,
+)
+
+
+@given(
+    st.sampled_from([status for status in STATUSES if status not in UNANSWERED]), st.booleans(),
+    st.booleans(), ENDS, st.none() | st.just(5.0),
+)  # fmt: skip
+def test_requests_that_are_units_count_as_if_each_had_been_folded(
+    status: str, own: bool, streamed: bool, ends: list[End], p95: float | None
+) -> None:
+    group = Group((1, "compared", 0, 2, True), status, own, streamed, P95(p95, p95 and 1.0))
+    assert group.apart
+    assert not group._replace(status="timeout").apart
+    many, one_by_one = Tally(), Tally()
+    count_alone(many, group, ends)
+    for number, (attempts, duration, first_token, cost) in enumerate(ends):
+        key = UnitKey(1, "compared", number)
+        ending = Ending(
+            status, own, attempts, duration, streamed, first_token, cost if cost >= 0 else None
+        )  # fmt: skip
+        one_by_one.add(key, folded([exposed(request(key=key, candidate=True), ending, group.p95)]))
+    assert evidence_of(many.counts()) == evidence_of(one_by_one.counts())
+
+
+def test_an_outcome_of_a_request_that_was_counted_apart_adds_what_it_says() -> None:
+    tally = Tally()
+    count_alone(tally, Group((1, "compared", 0, 2, False), "ok", True, False, P95()), [(1, 0.5, 0, 0.1)])
+    tally.add(KEY, folded([reported(request(), True)]))
+    assert {cell.metric: count for cell, count in evidence_of(tally.counts()).cells.items()} == {
+        "errors": 1, "validation_passed": 1, "needs_review": 1,
+    }  # fmt: skip
+
+
+@given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 3))
+def test_what_is_surplus_is_never_missed(times: list[int], depth: int) -> None:
+    surplus = Surplus(depth)
+    kept = [time for time in times if not surplus.is_surplus("unit", time)]
+    assert sorted(kept)[:depth] == sorted(times)[:depth]
+
+
+def test_a_surplus_that_is_full_lets_through_too_much() -> None:
+    surplus = Surplus(1)
+    assert [surplus.is_surplus("busy", time) for time in (1, 2)] == [False, True]
+    for other in range(MOST):
+        surplus.is_surplus(other, 3)
+    assert not surplus.is_surplus("busy", 4)
