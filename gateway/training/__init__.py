@@ -1,0 +1,1 @@
+"""Training difficulty models: what needs numpy and scikit-learn, the extra `train`."""
