@@ -83,6 +83,8 @@ class Deltas(msgspec.Struct, array_like=True, gc=False):
     """Upstream and variant."""
     lane: int = 0
     """0 or 1: which of its number's two links it reports on. Two processes never share one."""
+    failed_probes: list[tuple[str, str, int]] = []
+    """Route, variant, and how many probes have failed since its breaker opened."""
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):

@@ -13,13 +13,14 @@ import click
 from config.environment import from_environment
 from config.load import Loaded, load
 from config.problems import ConfigError
-from gateway.control.source import Secrets, Source, compile_source, fingerprint
+from gateway.control.controller.keep import kept as kept_rollouts
+from gateway.control.source import Secrets, Source, compile_source, fingerprint, signing_keys_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
+from gateway.state import Unusable, open_state
 from gateway.store.registry import StoreRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
-from gateway.supervisor.state import Unusable, open_state
 from gateway.supervisor.supervisor import Listeners, Supervisor
 
 DEFAULT_FILE = Path("headgate.yaml")
@@ -88,10 +89,12 @@ def first_source(path: Path | None, state: Path) -> Source:
     prints = fingerprint(loaded.files) | before
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
-    snapshot = compile_source(loaded.config, secrets, 1)
+    documents = kept_rollouts(kept.directory, signing_keys_of(loaded.config, secrets))
+    snapshot = compile_source(loaded.config, secrets, 1, documents)
     return Source(
-        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time()
-    )
+        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
+        documents,
+    )  # fmt: skip
 
 
 def _load(path: Path | None) -> Loaded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import add
@@ -25,6 +25,7 @@ from gateway.channel import series
 from gateway.channel.records import Batch, Histogram
 from gateway.channel.series import Labels, Series
 from gateway.control.exposition import Exposition
+from gateway.control.rollout_series import Shown, families
 from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
 
@@ -39,6 +40,7 @@ class _Worker:
     heard: float
     gauges: Mapping[str, float] = field(default_factory=dict)
     open_breakers: Sequence[tuple[str, str]] = ()
+    failed_probes: Sequence[tuple[str, str, int]] = ()
 
 
 class Metrics(Collector):
@@ -54,6 +56,7 @@ class Metrics(Collector):
         self._standings: dict[tuple[str, str], Mapping[str, Standing]] = {}
         self._snapshot: Snapshot | None = None
         self._since = 0.0
+        self._rollouts: Callable[[], tuple[bool, list[Shown]]] = lambda: (False, [])
         self._exposition = Exposition()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -79,7 +82,9 @@ class Metrics(Collector):
                     known.sum += delta.sum
         place = deltas.worker, deltas.lane
         if deltas.gauges:
-            self._workers[place] = _Worker(monotonic(), deltas.gauges, deltas.open_breakers)
+            self._workers[place] = _Worker(
+                monotonic(), deltas.gauges, deltas.open_breakers, deltas.failed_probes
+            )  # fmt: skip
         else:
             self._workers.pop(place, None)
         self._dropped += batch.dropped
@@ -107,6 +112,19 @@ class Metrics(Collector):
     def judged(self, route: str, variant: str, result: str) -> None:
         """An answer has been judged: `passed`, `failed` or `skipped`."""
         self._count(series.VALIDATIONS, (route, variant, result))
+
+    def moved(self, labels: Labels) -> None:
+        """This replica has moved a rollout: route, segment, from, to, cause."""
+        self._count(series.TRANSITIONS, labels)
+
+    def failed_probes(self, route: str, variant: str) -> int:
+        """Probes that have failed since the variant's breaker opened, of all workers."""
+        told = chain.from_iterable(worker.failed_probes for worker in self._alive().values())
+        return sum(failed for *place, failed in told if place == [route, variant])
+
+    def show_rollouts(self, shown: Callable[[], tuple[bool, list[Shown]]]) -> None:
+        """`shown` is asked at every scrape: whether this replica leads, and how rollouts stand."""
+        self._rollouts = shown
 
     def _count(self, one: Series, labels: Labels) -> None:
         totals = self._counters[one.name]
@@ -156,6 +174,7 @@ class Metrics(Collector):
         yield from self._breakers()
         yield from self._snapshot_gauges()
         yield from self._evidence()
+        yield from families(*self._rollouts())
         yield CounterMetricFamily(
             "headgate_config_reload_failures",
             "Edits of the configuration that were refused.",

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import pickle
 from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
 from time import time
 from typing import Any
 
@@ -17,6 +18,8 @@ from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
 from gateway.channel.records import decode
 from gateway.control.contents import Contents
+from gateway.control.controller.keep import keep
+from gateway.control.controller.rollouts import Rollouts
 from gateway.control.event_log.event_log import EventLog
 from gateway.control.exposures import Exposures
 from gateway.control.intake import Intake
@@ -27,12 +30,15 @@ from gateway.control.metrics import Metrics
 from gateway.control.source import Source
 from gateway.control.standing import Watcher
 from gateway.control.terms import terms_of
+from gateway.state import adopt_unit_key, replica_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.request_id import Opener
 from routing.snapshot import Snapshot
 
 log = logging.getLogger("headgate.control")
+UNIT_KEY = "unit key"
+"""The name under which replicas share it in the store."""
 
 
 class Feed:
@@ -75,6 +81,11 @@ class Plane:
         self.judge = Judge(self.journal, metrics.judged)
         self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
+        self.rollouts = Rollouts(
+            self.store, replica_of(source.state), source.documents, metrics, self._moved, self._share_secret
+        )  # fmt: skip
+        self._moving: asyncio.Task[None] | None = None
+        self._adopting = asyncio.Lock()
         self._take(source)
 
     @property
@@ -86,8 +97,9 @@ class Plane:
         self.source = source
         self.opener = self.intake.opener = Opener(source.snapshot.signing_keys)
         self.ledger.terms = self.intake.terms = self.watcher.terms = terms_of(
-            source.loaded.config, source.snapshot
+            source.loaded.config, source.snapshot, source.documents
         )
+        self.rollouts.take(source.loaded.config)
         self.judge.learn(source.loaded.config)
         self.log.take(source.loaded.config.capture)
         self.metrics.serves(source.snapshot, source.since)
@@ -98,9 +110,41 @@ class Plane:
             feed.push(message)
 
     async def adopt(self, source: Source) -> None:
-        """Serves a newer source: the supervisor first, so that a process started from now on has it."""
-        await self._supervisor.send(Kind.SOURCE, source.dump())
-        self._take(source)
+        """Serves another configuration, with rollouts as they are by now.
+
+        The supervisor gets it first, so that a process started from now on has it.
+        """
+        async with self._adopting:
+            before = self.source
+            revision = max(source.snapshot.revision, before.snapshot.revision + 1)
+            source = source.moved(before.secrets, dict(self.rollouts.documents), revision, time())
+            await self._supervisor.send(Kind.SOURCE, source.dump())
+            self._take(source)
+
+    def _moved(self) -> None:
+        """A rollout stands differently: workers have to know, and so has the next start of this machine."""
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.create_task(self._move())
+
+    async def _move(self) -> None:
+        while self.rollouts.documents != self.source.documents:
+            await self.adopt(self.source)
+            source = self.source
+            try:
+                await asyncio.to_thread(
+                    keep, source.state, source.snapshot.signing_keys, source.documents
+                )  # fmt: skip
+            except OSError as error:
+                log.error("the rollouts could not be kept for a start without the store: %s", error.strerror)
+
+    async def _share_secret(self) -> None:
+        """Takes the secret behind salts from the store, which gets ours if it has none. Raises StoreError."""
+        secrets = self.source.secrets
+        shared = await self.store.claim(UNIT_KEY, secrets.unit_key)
+        if shared != secrets.unit_key:
+            await asyncio.to_thread(adopt_unit_key, self.source.state, shared)
+            self.source = replace(self.source, secrets=replace(secrets, unit_key=shared))
+            await self.adopt(self.source)
 
     async def roll(self) -> None:
         """Has the workers replaced by new processes, one after another."""
@@ -108,13 +152,15 @@ class Plane:
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
-        return self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up()
+        yield from (self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up())
+        yield from self.rollouts.work()
 
     async def close(self) -> None:
         """Brings to the store what it will take, and lets go."""
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
+        await self.rollouts.close()
         await self.log.close()
         await self.journal.close()
         await self.store.close()
@@ -128,6 +174,7 @@ class Plane:
                 for line, exposures in batch.exposures:
                     self.exposures.add(line, exposures)
                     self.ledger.add(line, exposures)
+                    self.rollouts.add(line, exposures)
                     self.log.exposures(line, exposures, self.contents.of)
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))

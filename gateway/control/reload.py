@@ -85,7 +85,8 @@ class Reloader:
         await self._plane.adopt(source)
         if moved:
             log.warning("the store is another one now; that takes effect when the gateway is started again")
-        log.info("configuration reloaded, serving revision %d", source.snapshot.revision)
+        log.info("configuration reloaded, serving revision %d", self._plane.snapshot.revision)
+        self._plane.rollouts.events.publish("reload", {"revision": self._plane.snapshot.revision})
         if stale:
             log.info("files of upstreams have changed, which takes new workers: %s", ", ".join(stale))
             await self._plane.roll()

@@ -34,7 +34,7 @@ from gateway.channel import series
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import decode_receipts
 from gateway.data.app import make_application
-from gateway.data.breakers import open_ones
+from gateway.data.breakers import failing, open_ones
 from gateway.data.capture import Capture
 from gateway.data.http import factory
 from gateway.data.journey import Service
@@ -230,16 +230,17 @@ class Worker:
         service, gauges = self._service, self._gauges
         assert service is not None
         breakers = open_ones(service.table.snapshot, service.table.breakers)
+        failed = failing(service.table.breakers)
         gauges[series.INFLIGHT] = float(service.budget.active)
         gauges[series.REVISION] = float(service.table.snapshot.revision)
-        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges, breakers)):
+        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges, breakers, failed)):
             self._recorder.dropped = 0
         else:
             self._recorder.dropped += 1
 
     async def _flush_last(self) -> None:
         """What has been counted to the end must not be lost; having no gauges, it says that we have left."""
-        message = self._recorder.flush({}, [])
+        message = self._recorder.flush({}, [], [])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._control.send(Kind.BATCH, message), LAST_WORDS)
 

@@ -68,3 +68,22 @@ def _key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise Unusable(f"{path} does not hold a key of {KEY_BYTES} bytes in hex; restore it, or delete it")
     return key
+
+
+def adopt_unit_key(directory: Path, key: bytes) -> None:
+    """Keeps the deployment secret that the replicas share in place of our own. Raises OSError."""
+    keys = directory / "keys"
+    descriptor, draft = tempfile.mkstemp(prefix=".unit.key.", dir=keys)
+    with open(descriptor, "w") as file:
+        file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(draft, keys / "unit.key")
+
+
+def replica_of(directory: Path) -> str:
+    """What this state directory's gateway is called among its replicas; made at random on first use.
+
+    Raises Unusable, OSError.
+    """
+    return _key(directory / "keys" / "replica.key")[:8].hex()
