@@ -108,7 +108,7 @@ def pieces() -> dict[str, Callable[[], object]]:
     def recorded() -> None:
         recorder.finished(account, perf_counter())
         if next(numbers) % 1000 == 0:
-            recorder.flush({}, [])
+            recorder.flush({}, [], [])
 
     return {
         "parse HTTP": lambda: hear(raw),
