@@ -71,14 +71,16 @@ def _key(path: Path) -> bytes:
 
 
 def adopt_unit_key(directory: Path, key: bytes) -> None:
-    """Keeps the deployment secret that the replicas share in place of our own. Raises OSError."""
-    keys = directory / "keys"
-    descriptor, draft = tempfile.mkstemp(prefix=".unit.key.", dir=keys)
-    with open(descriptor, "w") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(descriptor)
-    os.replace(draft, keys / "unit.key")
+    """Keeps the deployment secret that the replicas share in place of our own. Raises Unusable."""
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=".unit.key.", dir=directory / "keys")
+        with open(descriptor, "w") as file:
+            file.write(key.hex() + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(draft, directory / "keys" / "unit.key")
+    except OSError as error:
+        raise Unusable(f"cannot write to the state directory {directory}: {error.strerror}") from None
 
 
 def replica_of(directory: Path) -> str:

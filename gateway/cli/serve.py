@@ -13,11 +13,12 @@ import click
 from config.environment import from_environment
 from config.load import Loaded, load
 from config.problems import ConfigError
+from gateway.control.controller.first import first_look
 from gateway.control.controller.keep import kept as kept_rollouts
-from gateway.control.source import Secrets, Source, compile_source, fingerprint, signing_keys_of
+from gateway.control.source import Secrets, Source, compile_source, fingerprint
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
-from gateway.state import Unusable, open_state
+from gateway.state import Unusable, adopt_unit_key, open_state
 from gateway.store.registry import StoreRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
@@ -89,8 +90,15 @@ def first_source(path: Path | None, state: Path) -> Source:
     prints = fingerprint(loaded.files) | before
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
-    documents = kept_rollouts(kept.directory, signing_keys_of(loaded.config, secrets))
-    snapshot = compile_source(loaded.config, secrets, 1, documents)
+    snapshot = compile_source(loaded.config, secrets, 1, {})  # refuses before anything is touched
+    keys = snapshot.signing_keys
+    known = kept_rollouts(kept.directory, keys)
+    shared, documents = asyncio.run(first_look(loaded.config, state, keys, kept.unit_key, known))
+    if shared != kept.unit_key:
+        adopt_unit_key(kept.directory, shared)
+        secrets = Secrets(kept.signing_key, shared)
+    if documents or shared != kept.unit_key:
+        snapshot = compile_source(loaded.config, secrets, 1, documents)
     return Source(
         path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
         documents,

@@ -18,6 +18,7 @@ from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
 from gateway.channel.records import decode
 from gateway.control.contents import Contents
+from gateway.control.controller.first import UNIT_KEY
 from gateway.control.controller.keep import keep
 from gateway.control.controller.rollouts import Rollouts
 from gateway.control.event_log.event_log import EventLog
@@ -30,15 +31,13 @@ from gateway.control.metrics import Metrics
 from gateway.control.source import Source
 from gateway.control.standing import Watcher
 from gateway.control.terms import terms_of
-from gateway.state import adopt_unit_key, replica_of
+from gateway.state import Unusable, adopt_unit_key, replica_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.request_id import Opener
 from routing.snapshot import Snapshot
 
 log = logging.getLogger("headgate.control")
-UNIT_KEY = "unit key"
-"""The name under which replicas share it in the store."""
 
 
 class Feed:
@@ -142,7 +141,10 @@ class Plane:
         secrets = self.source.secrets
         shared = await self.store.claim(UNIT_KEY, secrets.unit_key)
         if shared != secrets.unit_key:
-            await asyncio.to_thread(adopt_unit_key, self.source.state, shared)
+            try:
+                await asyncio.to_thread(adopt_unit_key, self.source.state, shared)
+            except Unusable as error:
+                log.error("the secret that replicas share could not be kept: %s", error)
             self.source = replace(self.source, secrets=replace(secrets, unit_key=shared))
             await self.adopt(self.source)
 

@@ -85,6 +85,7 @@ class Follower:
         ours = self._book.documents.get(name)
         there = stored.get(name)
         if name not in stored:
+            await self._met()  # what has lost one document has lost the secrets too
             await (self._open(wish) if ours is None else self._correct(ours, 0))
         elif there is None:
             await self._repair(name, ours)
