@@ -1,7 +1,5 @@
 """Rollouts on the admin port: how they stand, what is asked of them, what has happened."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime

@@ -27,7 +27,7 @@ def advance(document: Document, plan: Plan, observed: Observed, now: int) -> Ste
     evaluation = evaluate(document, plan, observed, now)
     verdict = evaluation.verdict
     said = Said(verdict.value, verdict.action, evaluation.guardrails)
-    changed = said != document.said
+    changed = said.differs(document.said)
     noted = _noted(document, plan, evaluation, observed, now, said)
     if verdict.cause is None:
         if noted is not document:
@@ -62,7 +62,7 @@ def _noted(
         document = replace(document, periods=(*document.periods[:-1], period))
     action = evaluation.verdict.action
     waits = action if evaluation.verdict.cause is None and action in ("promote", "rollback") else None
-    if said != document.said or waits != document.recommendation:
+    if said.differs(document.said) or waits != document.recommendation:
         document = replace(document, said=said, recommendation=waits)
     return document
 

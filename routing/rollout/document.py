@@ -86,6 +86,13 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: Action = "hold"
     guardrails: dict[str, Value] = {}
 
+    def differs(self, other: Said) -> bool:
+        """Whether it is news after `other`: a guardrail of which nothing was said is inconclusive."""
+        return (self.value, self.action, self._told()) != (other.value, other.action, other._told())
+
+    def _told(self) -> dict[str, Value]:
+        return {name: value for name, value in self.guardrails.items() if value != "inconclusive"}
+
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rollout as it stands. `periods` are those of the epoch, the oldest first; there is always one.

@@ -62,11 +62,14 @@ def ask(gateway, user):
     return gateway.post("/v1/chat/completions", body)
 
 
+def variant(gateway, user):
+    return ask(gateway, f"user-{user}").headers["x-headgate-variant"]
+
+
 def served(gateway, users=60):
     """How many of these users get which variant."""
     with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda user: ask(gateway, f"user-{user}"), range(users))
-        return Counter(one.headers["x-headgate-variant"] for one in answers)
+        return Counter(pool.map(lambda user: variant(gateway, user), range(users)))
 
 
 def act(gateway, action, **order):
@@ -86,7 +89,7 @@ def test_a_first_start_opens_the_first_epoch(config):
             "phase": "running", "phase_reason": None, "stage": 1, "stages": [10, 50, 100], "weight": 10.0,
             "epoch": 1, "period": 1, "mode": "auto", "recommendation": None, "settle": None,
         }  # fmt: skip
-        assert expected.items() <= found.items()
+        assert {name: found[name] for name in expected} == expected
         assert found["verdict"]["action"] == "hold"
         assert {one["metric"] for one in found["guardrails"]} == {
             "validation_passed", "errors", "latency_p95",
@@ -119,7 +122,11 @@ def test_users_below_the_old_weight_stay(config):
     with running_gateway(config, keys=KEYS) as gateway:
 
         def chosen():
-            return {user for user in range(80) if ask(gateway, user).headers["x-headgate-variant"] == "tuned"}
+            return {
+                user
+                for user in range(80)
+                if ask(gateway, f"user-{user}").headers["x-headgate-variant"] == "tuned"
+            }
 
         gateway.wait_until(lambda: act(gateway, "set-weight", weight=30).status == 200)
         gateway.wait_until(lambda: len(chosen()) > 8)
@@ -294,10 +301,7 @@ def test_replicas_move_together_and_correct_a_store_that_lost_everything(tmp_pat
         two.wait_until(lambda: _same(two, reading(one)) and reading(two)["weight"] == 60)
         users = range(40)
         two.wait_until(
-            lambda: (
-                [ask(one, user).headers["x-headgate-variant"] for user in users]
-                == [ask(two, user).headers["x-headgate-variant"] for user in users]
-            )
+            lambda: [variant(one, user) for user in users] == [variant(two, user) for user in users]
         )
         before = reading(one)
         valkey.say("FLUSHALL")

@@ -63,7 +63,7 @@ class Commands:
                 observed=observed,
             )  # fmt: skip
             try:
-                await self._controller.commit(document, step, wish, None, observed.evidence)
+                await self._controller.commit(document, step, wish, None, observed, now)
             except Conflict:
                 if expected is not None:
                     raise Stale from None

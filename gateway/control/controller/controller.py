@@ -26,7 +26,6 @@ from gateway.control.controller.wishes import Wish
 from gateway.control.terms import MILLISECONDS
 from gateway.store import base
 from gateway.store.base import Conflict, Fenced, Lease, Store, StoreError
-from routing.evidence.cells import Evidence
 from routing.rollout.advance import advance, breaker_tripped
 from routing.rollout.document import Document
 from routing.rollout.epoch import redefined, settle
@@ -83,6 +82,7 @@ class Controller:
 
     async def run(self) -> None:
         """Looks for ever."""
+        await self._follower.met.wait()
         while True:
             started = monotonic()
             if self._follower.reached:
@@ -124,9 +124,9 @@ class Controller:
             look.observed = observed
         if stale:
             look.taken = now
-            look.intervals = intervals(document, observed, wish.plan)
+            look.intervals = intervals(document, observed, wish.plan, step.evaluation)
         if self.leads and step.document is not document:
-            await self.commit(document, step, wish, self._lease, observed.evidence)
+            await self.commit(document, step, wish, self._lease, observed, at)
 
     async def observe(self, document: Document) -> Observed:
         """All that is known of a rollout now. Raises StoreError."""
@@ -145,7 +145,7 @@ class Controller:
             at = round(time() * MILLISECONDS)
             observed = await self.observe(document)
             step = redefined(document, wish.identity, wish.plan, at, observed=observed)
-            await self.commit(document, step, wish, self._lease, observed.evidence)
+            await self.commit(document, step, wish, self._lease, observed, at)
         return True
 
     async def _give_up(self, document: Document, wish: Wish) -> bool:
@@ -157,7 +157,7 @@ class Controller:
         step = breaker_tripped(document, wish.plan, baseline, at, self._replica)
         if step.document is document:
             return False
-        await self.commit(document, step, wish, None, None)
+        await self.commit(document, step, wish, None, None, at)
         return True
 
     async def _settle(self) -> None:
@@ -169,15 +169,23 @@ class Controller:
                 self._book.believe(step.document)
 
     async def commit(
-        self, before: Document, step: Step, wish: Wish, lease: Lease | None, evidence: Evidence | None
+        self,
+        before: Document,
+        step: Step,
+        wish: Wish,
+        lease: Lease | None,
+        observed: Observed | None,
+        now: int,
     ) -> None:
-        """Makes a step the truth, and tells. Raises Conflict when somebody was first, and StoreError."""
+        """Makes a step of `now` the truth, and tells.
+
+        Raises Conflict when somebody was first, and StoreError.
+        """
         if step.document is before:
             return
-        now = round(time() * MILLISECONDS)
         entry = None
         if step.transition is not None or step.verdict_changed:
-            entry = base.Entry(now, entry_of(step, wish.plan, evidence, now))
+            entry = base.Entry(now, entry_of(before, step, wish.plan, observed, now))
         stored = base.Document(step.document.revision, step.document.to_json())
         await self._put(before, stored, lease, entry)
         self._book.believe(step.document)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from time import time
 
 from config.schema import Config
 from gateway.control.controller.book import Book
 from gateway.control.controller.follow import Follower
+from gateway.control.controller.heartbeat import Heart
+from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import wishes_of
+from gateway.state import replica_of
+from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.rollout.document import Document
 
@@ -31,8 +37,13 @@ async def first_look(
         nonlocal unit_key
         unit_key = await store.claim(UNIT_KEY, unit_key)
 
+    follower = Follower(store, book, claim)
     try:
-        await Follower(store, book, claim).look()
+        await follower.look()
+        if follower.reached and book.wishes:
+            with contextlib.suppress(StoreError):
+                # Before anything is served, so that no other replica takes itself for the only one.
+                await Heart(store, replica_of(state), book, Newest()).beat(time())
     finally:
         await store.close()
     return unit_key, book.documents

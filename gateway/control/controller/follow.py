@@ -47,6 +47,8 @@ class Follower:
         self._refused: set[str] = set()
         self.reached = False
         """Whether the store has answered the last time that it was asked."""
+        self.met = asyncio.Event()
+        """Set once it has answered."""
 
     async def follow(self) -> None:
         """Looks for ever."""
@@ -75,6 +77,7 @@ class Follower:
             for name in stored.keys() - self._book.wishes.keys():
                 self._learn(name, stored[name])  # of a segment that is settled, or not configured here yet
             self.reached = True
+            self.met.set()
         except StoreError as error:
             if self.reached:
                 log.error("the store cannot be reached; rollouts stay as they are: %s", error)
@@ -107,7 +110,7 @@ class Follower:
         now = round(time() * MILLISECONDS)
         step = first_epoch(wish.identity, wish.plan, now)
         document = base.Document(step.document.revision, step.document.to_json())
-        entry = base.Entry(now, entry_of(step, wish.plan, None, now))
+        entry = base.Entry(now, entry_of(None, step, wish.plan, None, now))
         with contextlib.suppress(Conflict):  # another replica was first: the next look sees its document
             await self._store.put(wish.name, document, expected=0, entry=entry)
             self._book.believe(step.document)

@@ -31,7 +31,7 @@ class Notifier:
         """A rollout has moved."""
         body = {
             "text": describe(document, transition),
-            "headgate": {"route": document.route, "segment": document.segment, **transition.to_json()},
+            "headgate": {"route": document.route, "segment": document.segment, **transition.to_json(int)},
         }
         self._send(urls, body)
 
