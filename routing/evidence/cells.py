@@ -103,10 +103,10 @@ def _read(evidence: Evidence, name: list[str], count: int) -> None:
 
 def counts_of(evidence: Evidence) -> dict[str, int]:
     """The counters that `evidence_of` reads as this evidence."""
-    counts = {
-        f"{c.period}.{c.compared}.{c.reference}.{c.stratum}.{c.metric}.{_letter(c.candidate)}.{c.bad}.{c.n}": n
-        for c, n in evidence.cells.items()
-    }
+    counts = {}
+    for cell, units in evidence.cells.items():
+        place = f"{cell.period}.{cell.compared}.{cell.reference}.{cell.stratum}."
+        counts[f"{place}{cell.metric}.{_letter(cell.candidate)}.{cell.bad}.{cell.n}"] = units
     for side, cost in evidence.costs.items():
         place = f"{side.period}.{side.compared}.cost.{_letter(side.candidate)}."
         high, low = divmod(cost.squares, 1 << HALF)

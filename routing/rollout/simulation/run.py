@@ -1,0 +1,150 @@
+"""A run: one simulated rollout, from its first request to its end, through the real `advance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from heapq import heappop, heappush
+
+from routing.evidence.cells import Evidence
+from routing.evidence.fact import Fact, UnitKey
+from routing.rollout.advance import advance
+from routing.rollout.command import command
+from routing.rollout.document import Document
+from routing.rollout.epoch import Identity, first_epoch
+from routing.rollout.observed import Observed
+from routing.rollout.plan import Plan
+from routing.rollout.simulation.books import Books
+from routing.rollout.simulation.scenario import Draws, Scenario
+from routing.rollout.simulation.traffic import Sent, Traffic
+from routing.rollout.transition import Step, Transition
+from routing.snapshot import Rollout, Variant
+
+ENDED = ("rolled_back", "promoted")
+BASELINE = Variant("baseline", 1, "simulated", "baseline")
+CANDIDATE = Variant("candidate", 2, "simulated", "candidate")
+WHO = Identity("simulation", "all", "baseline", "candidate", "1", "2")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look came to, after `requests` of them; `sent` are those since the look before.
+
+    `transitions` are those of the look and of commands since the one before.
+    """
+
+    requests: int
+    step: Step
+    evidence: Evidence
+    sent: list[Sent]
+    transitions: tuple[Transition, ...]
+
+    @property
+    def document(self) -> Document:
+        """As it stands after the look."""
+        return self.step.document
+
+
+def looks(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Iterator[Look]:
+    """One look after another, until the rollout has ended or the traffic has.
+
+    `draws` decides all but the lots, which come of the request's key and `seed`, as real ones do of a salt.
+    """
+    traffic = Traffic(
+        scenario,
+        draws,
+        reviewed="needs_review" in plan.comparisons,
+        scored="score" in plan.comparisons,
+        timed="latency_p95" in plan.comparisons,
+        streamed="time_to_first_token_p95" in plan.comparisons,
+        priced=bool(plan.ratios),
+    )
+    books = Books(plan.depth)
+    salt = blake2b(b"%d" % seed, digest_size=32, person=b"simulation").digest()
+    document = first_epoch(WHO, plan, 0).document
+    due: list[tuple[int, int, UnitKey, Fact, bool]] = []
+    by_hand = dict(scenario.by_hand)
+    for start in range(0, scenario.requests, scenario.per_look):
+        moved: list[Transition] = []
+        if start in by_hand:
+            step = command(
+                document, plan, "set_weight", traffic.time(start), actor="operator", weight=by_hand[start],
+                observed=Observed(books.evidence),
+            )  # fmt: skip
+            document = step.document
+            moved += [step.transition] if step.transition else []
+        rollout, p95 = (
+            _served(document, salt),
+            document.p95(document.period.number, document.period.reference),
+        )
+        end = min(start + scenario.per_look, scenario.requests)
+        sent = [traffic.send(number, rollout, p95) for number in range(start, end)]
+        now = traffic.time(end)
+        for number, one in enumerate(sent, start):
+            books.take(one.key, one.exposure, alone=one.alone)
+            if one.outcome is not None:
+                if one.reported_at <= now:
+                    books.take(one.key, one.outcome, alone=one.alone)
+                else:
+                    heappush(due, (one.reported_at, number, one.key, one.outcome, one.alone))
+        while due and due[0][0] <= now:
+            _, _, key, fact, alone = heappop(due)
+            books.take(key, fact, alone=alone)
+        step = advance(document, plan, Observed(books.close()), now)
+        document = step.document
+        moved += [step.transition] if step.transition else []
+        yield Look(end, step, books.evidence, sent, tuple(moved))
+        if document.phase in ENDED:
+            return
+
+
+def _served(document: Document, salt: bytes) -> Rollout:
+    """What a snapshot holds of the rollout."""
+    period = document.period
+    return Rollout(
+        BASELINE, CANDIDATE, period.weight, salt, document.epoch, period.number, period.reference, period.low,
+        period.high,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a run. Requests are counted up to a moment; None: it never came.
+
+    `served`: bad answers that users got because the candidate served them, in expectation.
+    """
+
+    requests: int = 0
+    phase: str = "pending"
+    rolled_back: int | None = None
+    promoted: int | None = None
+    served: float = 0.0
+    transitions: list[Transition] | None = None
+
+
+def run(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Result:
+    """A whole run. In modes that wait for a person, the first recommendation counts."""
+    result = Result(transitions=[])
+    for look in looks(plan, scenario, draws, seed):
+        tell(result, look)
+    return result
+
+
+def tell(result: Result, look: Look) -> None:
+    """Adds a look to what is known of its run."""
+    document = look.document
+    result.requests, result.phase = look.requests, document.phase
+    if result.rolled_back is None:
+        result.served += sum(one.excess for one in look.sent if one.exposure.candidate)
+    assert result.transitions is not None
+    result.transitions += look.transitions
+    if result.rolled_back is None and "rollback" in (_action(look), document.recommendation):
+        result.rolled_back = look.requests
+    if result.promoted is None and "promote" in (_action(look), document.recommendation):
+        result.promoted = look.requests
+
+
+def _action(look: Look) -> str:
+    evaluation = look.step.evaluation
+    return "" if evaluation is None else evaluation.verdict.action
