@@ -45,13 +45,9 @@ SLIM = 0.01
 """The least distance between a bound that is tried and the score's extreme, when intervals are sought."""
 
 
-class Kind(NamedTuple):
-    """Units that score the same: the frozen rate of their stratum, their side, and their value (1 bad)."""
-
-    rate: float
-    candidate: bool
-    value: float
-
+Kind = tuple[float, bool, float]
+"""Units that score the same: the frozen rate of their stratum, whether they are on the candidate, and their
+value (1 bad). A plain tuple: there are hundreds a look."""
 
 Units = Mapping[Kind, float]
 """How many units there are of each kind, in one period and of one metric."""
@@ -77,7 +73,8 @@ def safe(margin: float) -> Game:
 
 def score(kind: Kind, chance: float) -> float:
     """X of a unit, for a chance w strictly between 0 and 1."""
-    return (kind.value - kind.rate) * (1 / chance if kind.candidate else -1 / (1 - chance))
+    rate, candidate, value = kind
+    return (value - rate) * (1 / chance if candidate else -1 / (1 - chance))
 
 
 def least(rate: float, chance: float) -> float:
@@ -101,7 +98,7 @@ def stakes(game: Game, rate: float, chance: float) -> list[float]:
 def gains(game: Game, kind: Kind, chance: float) -> tuple[float, ...]:
     """By how much one unit moves the logarithm of the capital, for each size."""
     edge = game.sign * (score(kind, chance) - game.bound)
-    return tuple(log1p(stake * edge) for stake in stakes(game, kind.rate, chance))
+    return tuple(log1p(stake * edge) for stake in stakes(game, kind[0], chance))
 
 
 _remembered = lru_cache(maxsize=65_536)(gains)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import fsum
 
 from routing.evidence.cells import Evidence
+from routing.evidence.metrics import WHOLE
 from routing.rollout.betting import Kind, Units
 from routing.rollout.document import Period
 from routing.rollout.freezing import COUNTED, rate_of
@@ -26,16 +27,22 @@ class Census:
         known = {period.number: period for period in self.periods}
         self._units: dict[tuple[str, int], dict[Kind, float]] = {}
         self._held = {False: 0, True: 0}  # by side, units whose latency is held to a p95
+        places: dict[tuple[int, int, int, str], tuple[float, dict[Kind, float]]] = {}
         for cell, count in evidence.cells.items():
-            period = known.get(cell.period)
-            if period is None or cell.compared != "compared":
+            number, compared, reference, stratum, metric, candidate, bad, n = cell
+            if number not in known or compared != "compared":
                 continue
-            reference = period.frozen if cell.reference else None
-            kind = Kind(rate_of(reference, cell.metric, cell.stratum), cell.candidate, cell.value)
-            units = self._units.setdefault((cell.metric, cell.period), {})
+            place = places.get((number, reference, stratum, metric))
+            if place is None:
+                frozen = known[number].frozen if reference else None
+                units = self._units.setdefault((metric, number), {})
+                place = rate_of(frozen, metric, stratum), units
+                places[number, reference, stratum, metric] = place
+            rate, units = place
+            kind = rate, candidate, bad / (WHOLE * n)
             units[kind] = units.get(kind, 0) + count
-            if cell.metric == COUNTED and cell.reference and cell.period == self.newest.number:
-                self._held[cell.candidate] += count
+            if metric == COUNTED and reference and number == self.newest.number:
+                self._held[candidate] += count
 
     def units(self, metric: str, period: Period) -> Units:
         """The units of one period that have a value."""
@@ -44,8 +51,8 @@ class Census:
     def group(self, metric: str, candidate: bool) -> tuple[int, float | None]:
         """Units of one side in the newest period, and the mean of their badness."""
         values = [
-            (count, kind.value) for kind, count in self.units(metric, self.newest).items()
-            if kind.candidate == candidate
+            (count, value) for (_, side, value), count in self.units(metric, self.newest).items()
+            if side == candidate
         ]  # fmt: skip
         n = sum(int(count) for count, _ in values)
         return n, fsum(count * value for count, value in values) / n if n else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum
 from typing import NamedTuple
 
-from routing.rollout.betting import Game, Kind, Units, averaged, capital, harm
+from routing.rollout.betting import Game, Units, averaged, capital, harm
 
 RATE = 0.1
 """ŷ of missing: what is expected of any side."""
@@ -40,12 +40,12 @@ def unequal(baseline: Known, candidate: Known, chance: float) -> bool:
     """
     sides = {False: baseline, True: candidate}
     units = {
-        Kind(RATE, side, value): float(count)
+        (RATE, side, value): float(count)
         for side, known in sides.items()
         for value, count in ((1.0, known.missing), (0.0, known.asked - known.missing))
         if count
     }
-    swapped = {Kind(RATE, not side, value): count for (_, side, value), count in units.items()}
+    swapped = {(RATE, not side, value): count for (_, side, value), count in units.items()}
     return any(
         averaged(capital(UNEQUAL, played, w)) >= 1 / LEVEL
         for played, w in ((units, chance), (swapped, 1 - chance))
@@ -60,7 +60,7 @@ def tipping(game: Game, units: Units, chance: float, needed: float, missing: int
     share, at which a game that was lost is won, or the other way round; None when it does not turn even if
     all that are missing, or nine tenths of all bad units, are bad and unreported.
     """
-    bad = fsum(count * kind.value for kind, count in units.items() if kind.candidate)
+    bad = fsum(count * value for (_, candidate, value), count in units.items() if candidate)
     if not bad or not missing:
         return None
     most = min(missing / (bad + missing), 0.9)
@@ -68,8 +68,7 @@ def tipping(game: Game, units: Units, chance: float, needed: float, missing: int
     def won(share: float) -> bool:
         factor = 1 / (1 - share)
         more = {
-            kind: count * (1 + (factor - 1) * kind.value) if kind.candidate else count
-            for kind, count in units.items()
+            kind: count * (1 + (factor - 1) * kind[2]) if kind[1] else count for kind, count in units.items()
         }
         return averaged(capital(game, more, chance)) >= needed
 

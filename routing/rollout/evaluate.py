@@ -70,8 +70,8 @@ def evaluate(document: Document, plan: Plan, observed: Observed, now: int) -> Ev
 def _sides(census: Census) -> Iterator[tuple[int, int, float]]:
     for period in census.periods:
         counts = {False: 0, True: 0}
-        for kind, count in census.units(COUNTED, period).items():
-            counts[kind.candidate] += int(count)
+        for (_, candidate, _), count in census.units(COUNTED, period).items():
+            counts[candidate] += int(count)
         yield counts[True], counts[False], period.chance
 
 

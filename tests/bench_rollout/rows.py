@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from config.guardrails import COMPARED, Guardrails
 from routing.rollout.plan import Limits, Plan, Stage
@@ -175,7 +175,13 @@ ALL = [
         (Figure("arrived", arrived, at_least=0.95),),
         arriving(),
     ),
-    Row("interval, identical", BASE, (Figure("ever missed", missed, at_most=0.05),), plan(mode="manual"), 0, True),
+    Row(
+        "interval, identical",
+        BASE,
+        (Figure("ever missed", missed, at_most=0.05),),
+        plan(mode="manual"),
+        watch_interval=True,
+    ),
     Row(
         "interval, 5 points worse",
         replace(BASE, effect=WORSE),

@@ -6,6 +6,8 @@ from random import Random
 from time import perf_counter
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from routing.evidence.cells import Cell, Evidence
 from routing.rollout.advance import advance
 from routing.rollout.document import Document, Period
@@ -38,10 +40,12 @@ class Speed(NamedTuple):
 
 def speeds() -> list[Speed]:
     """A usual rollout, one with everything, and what is refreshed apart."""
-    usual, all_on = _standing(plan(THREE), 1, 1), _standing(plan((*FIVE, "score")), 3, 4)
+    usual, long = _standing(plan(THREE), 1, 1), _standing(plan(THREE), 3, 4)
+    all_on = _standing(plan((*FIVE, "score")), 3, 4)
     return [
-        _measured("verdict: three guardrails, 10 %", *usual, 1.0),
-        _measured("verdict: six guardrails, three periods, four strata", *all_on, None),
+        _measured("verdict: three guardrails, the first period", *usual, 1.0),
+        _measured("verdict: the same, the third period, four strata", *long, 1.0),
+        _measured("verdict: six guardrails, the third period, four strata", *all_on, None),
         _measured_intervals("intervals: three guardrails", *usual),
     ]
 
@@ -66,17 +70,7 @@ def _standing(wanted: Plan, periods: int, strata: int) -> tuple[Document, Plan, 
         frozen = freeze((opened,), evidence, 0)
         known.append(Period(number, weight, low, 10_000, 0, frozen))
         low = weight
-    return (
-        Document.from_json({**document.to_json(), "periods": [_plain(one) for one in known]}),
-        wanted,
-        evidence,
-    )
-
-
-def _plain(period: Period) -> object:
-    import msgspec
-
-    return msgspec.to_builtins(period, str_keys=True)
+    return replace(document, periods=tuple(known)), wanted, evidence
 
 
 def _measured(

@@ -1,8 +1,8 @@
 """Rivals: how others decide on the same traffic, to see what the difference is.
 
 The peeked z-test compares pooled shares of failures at every look, one-sided at 5 %: it rolls back when the
-candidate is significantly worse, and promotes after 300 requests when it is significantly less than the margin
-worse. At a single look planned in advance that would be right.
+candidate is significantly worse, and promotes after 300 requests when it is significantly less than the
+margin worse. At a single look planned in advance that would be right.
 
 The fixed threshold is what Flagger's analysis does by default: at every look it checks the requests since the
 last one; more failures than the usual share and the margin fail the check. Five failed checks roll back, five
