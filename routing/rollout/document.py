@@ -182,7 +182,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             document = msgspec.convert(dict(plain), Document, strict=True, str_keys=True)
         except msgspec.ValidationError as error:
-            raise InvalidDocument(str(error)) from None
+            where = str(error).partition("`$")[2].strip("`.") or "a field"
+            raise InvalidDocument(f"{where}: not as this version of Headgate writes it") from None
         if not document.periods:
             raise InvalidDocument("periods: there must be one")
         return document

@@ -79,7 +79,9 @@ def alike(units: int = 100_000, weight: float = 0.1, reference: int = 1) -> Obse
     theirs = units - ours
     shares = {"validation_passed": 0.1, "needs_review": 0.0, "errors": 0.01, "latency_p95": 0.05}
     counts = {
-        metric: (round(theirs * bad), theirs, round(ours * bad), ours) for metric, bad in shares.items()
+        metric: (round(theirs * bad), theirs, round(ours * bad), ours)
+        for metric, bad in shares.items()
+        if reference or metric != "latency_p95"
     }
     return observed(counts, reference=reference)
 
