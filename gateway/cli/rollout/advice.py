@@ -1,0 +1,43 @@
+"""Advice: what a person is asked to do about a rollout, what may be done, and the command that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from gateway.cli.rollout.admin import Reading, name_of
+from routing.rollout.phases import PHASES, possible
+
+DOES = {"promote": "promote", "rollback": "abort"}
+"""The command for each recommendation."""
+
+
+def advice(reading: Reading, suffix: str) -> Iterator[tuple[str, Text]]:
+    """Labels and texts; `suffix` is what commands need here besides the rollout's name."""
+    wanted = reading.get("recommendation")
+    if wanted is not None:
+        yield (
+            "Wanted",
+            Text.assemble(
+                (f"{wanted} is recommended and waits for you:", "bold yellow"),
+                f"\nheadgate rollout {DOES.get(wanted, wanted)} {name_of(reading)}{suffix}",
+            ),
+        )
+    if reading.get("settle"):
+        yield (
+            "Settle",
+            Text.assemble(
+                ("the configuration does not say so yet:", "bold yellow"),
+                f"\n{reading['settle']['text']}",
+            ),
+        )
+    can = actions(reading)
+    if can:
+        yield "You can", Text(", ".join(can), style="dim")
+
+
+def actions(reading: Reading) -> list[str]:
+    """What may be asked for in this phase, as the commands are called."""
+    phase = next((known for known in PHASES if known == reading["phase"]), None)
+    return [] if phase is None else [action.replace("_", "-") for action in possible(phase)]

@@ -1,0 +1,70 @@
+"""The history of a rollout: transitions and changes of verdicts, with who and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.rollout.admin import Entry
+from gateway.cli.rollout.words import SIGNS, clock, said, weight
+
+WIDE = 100
+"""Columns from which it is a table."""
+VERDICT = "verdict"
+"""The cause of an entry that moved nothing: what was found is another thing than before."""
+
+
+def transitions(entries: Iterable[Entry]) -> list[Entry]:
+    """Without the changes of verdicts."""
+    return [entry for entry in entries if entry["cause"] != VERDICT]
+
+
+def history(entries: Sequence[Entry], width: int) -> RenderableType:
+    """A table, the oldest first; where `width` columns are too few for one, some lines an entry."""
+    if width < WIDE:
+        return Group(*(_lines(entry) for entry in entries))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("time (UTC)", "from → to", "weight", "cause", "actor"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("reasons", ratio=1)
+    for entry in entries:
+        table.add_row(
+            clock(entry["time"]), _moved(entry), weight(entry["weight"]), said(str(entry["cause"])),
+            Text(str(entry["actor"])), Text("\n".join(_reasons(entry))),
+        )  # fmt: skip
+    return table
+
+
+def line(entry: Entry) -> str:
+    """One plain line."""
+    time = clock(entry["time"]).replace(" ", "T")
+    told = f"{time}Z  {_moved(entry).plain} at {weight(entry['weight'])}"
+    why = "; ".join(_reasons(entry))
+    return f"{told} ({said(str(entry['cause']))}, by {entry['actor']})" + (f": {why}" if why else "")
+
+
+def _lines(entry: Entry) -> RenderableType:
+    head = Text.assemble(
+        (clock(entry["time"]), "dim"), "  ", _moved(entry), f"  {weight(entry['weight'])}",
+        f"  {said(str(entry['cause']))}, by {entry['actor']}",
+    )  # fmt: skip
+    return Group(head, *(Padding(Text(reason, style="dim"), (0, 0, 0, 4)) for reason in _reasons(entry)))
+
+
+def _moved(entry: Entry) -> Text:
+    before, after = str(entry["from"]), str(entry["to"])
+    colour = SIGNS.get(after, ("", ""))[1]
+    if entry["cause"] == VERDICT:
+        verdict = entry.get("verdict") or {}
+        return Text(f"{said(after)}: {verdict.get('value', '')}", style="dim")
+    return Text.assemble(f"{said(before)} → ", (said(after), f"bold {colour}"))
+
+
+def _reasons(entry: Entry) -> Iterator[str]:
+    yield from (str(reason) for reason in entry.get("reasons") or ())
+    if entry.get("authentic") is False:
+        yield "not authentic: its signature does not fit any key that is known"

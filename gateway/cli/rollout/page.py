@@ -1,0 +1,92 @@
+"""The page of one rollout: where it stands, what follows from it and why, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from gateway.cli.rollout.admin import Reading, name_of
+from gateway.cli.rollout.advice import advice
+from gateway.cli.rollout.evidence import Guardrails
+from gateway.cli.rollout.stages import share, way
+from gateway.cli.rollout.words import SIGNS, VERDICTS, WHY, duration, moment, phase
+
+_LABEL = 10
+"""Columns of the names at the left."""
+_LONGEST = 60
+"""Columns of the weight's bar at most."""
+
+
+class Page:
+    """`now` tells how long ago; `pace`: compared units a second by metric, as far as known.
+
+    `suffix` is what commands need here besides the rollout's name.
+    """
+
+    def __init__(self, reading: Reading, now: datetime, pace: Mapping[str, float], suffix: str = "") -> None:
+        self._reading = reading
+        self._now = now
+        self._pace = pace
+        self._suffix = suffix
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        for label, text in self._lines(width):
+            yield from _labelled(console, label, text, width)
+        yield Text()
+        yield Guardrails(self._reading, self._pace)
+
+    def _lines(self, width: int) -> Iterator[tuple[str, Text]]:
+        reading = self._reading
+        yield "Name", Text.assemble((str(name_of(reading)), "bold"), f"   {self._variants()}")
+        yield "Phase", self._phase()
+        yield "Weight", share(reading, min(_LONGEST, width - _LABEL - 9))
+        yield "Stages", way(reading)
+        yield from self._verdict()
+        for warning in _notes(reading):
+            yield "Warning", Text(warning, style="yellow")
+        yield from advice(reading, self._suffix)
+
+    def _variants(self) -> str:
+        return f"{self._reading['candidate']} against {self._reading['baseline']}"
+
+    def _phase(self) -> Text:
+        reading = self._reading
+        name, reason = str(reading["phase"]), str(reading.get("phase_reason") or "")
+        sign, colour = SIGNS.get(name, ("?", ""))
+        text = Text.assemble((f"{sign} {phase(name, reason)}", f"bold {colour}"))
+        since = moment(reading.get("since"))
+        if since is not None:
+            text.append(f" for {duration((self._now - since).total_seconds())}")
+        text.append(f", mode {reading['mode']}, epoch {reading['epoch']}, revision {reading['revision']}")
+        if reason in WHY:
+            text.append(f"\n{WHY[reason]}", style=colour)
+        return text
+
+    def _verdict(self) -> Iterator[tuple[str, Text]]:
+        verdict = self._reading["verdict"]
+        sign, colour = VERDICTS.get(str(verdict["value"]), ("?", ""))
+        text = Text.assemble((f"{sign} {verdict['value']}", f"bold {colour}"), f": {verdict['action']}")
+        for reason in verdict["reasons"]:
+            text.append(f"\n{reason}")
+        yield "Verdict", text
+
+
+def _notes(reading: Reading) -> Iterator[str]:
+    ratio: Mapping[str, Any] = reading.get("sample_ratio") or {}
+    if ratio.get("verdict", "pass") != "pass":
+        yield "the variants do not have the shares of users that the lot gave them; nothing is promoted"
+    yield from reading.get("warnings") or ()
+
+
+def _labelled(console: Console, label: str, text: Text, width: int) -> Iterator[Text]:
+    """The text beside its label, further lines below its beginning."""
+    for line in text.split("\n"):
+        for piece in line.wrap(console, max(20, width - _LABEL)):
+            piece.rstrip()
+            yield Text.assemble((f"{label}:" if label else "").ljust(_LABEL), piece)
+            label = ""
