@@ -7,7 +7,8 @@ from math import log
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.text import Text
 
 from gateway.cli.rollout.admin import Reading
@@ -27,7 +28,7 @@ _LONGEST = 24
 """Columns of a bar at most."""
 _INDENT = "  "
 _GAP = "   "
-LEGEND = "Bars: evidence on a log scale, from none (1) to what is needed. Intervals: 95 %, valid at any time."
+LEGEND = "Bars: evidence on a log scale from 1. Intervals: 95 %, valid at any time."
 
 
 class Guardrails:
@@ -50,8 +51,8 @@ class Guardrails:
         if any(guardrail.get("evidence") for guardrail in guardrails):
             yield Text(LEGEND, style="dim")
 
-    def _block(self, guardrail: Mapping[str, Any], width: int) -> Iterator[Text]:
-        yield _title(guardrail)
+    def _block(self, guardrail: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
+        yield _title(guardrail, width)
         if guardrail.get("evidence"):
             parts = [
                 [*self._groups(guardrail), *_difference(guardrail)],
@@ -65,8 +66,10 @@ class Guardrails:
             parts = [_value(guardrail)]
         for line in parts:
             yield from _packed(line, width)
-        for reason in guardrail.get("reasons", ()):
-            yield Text(f"{_INDENT}{reason}", style="yellow")
+        said = self._reading["verdict"]["reasons"]
+        for reason in guardrail.get("reasons") or ():
+            if reason not in said:
+                yield from _packed([Text(reason, style="yellow")], width)
 
     def _sides(self, guardrail: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for side in ("baseline", "candidate"):
@@ -120,12 +123,17 @@ def bar(test: str, value: float, needed: float, length: int) -> Text:
     return text
 
 
-def _title(guardrail: Mapping[str, Any]) -> Text:
+def _title(guardrail: Mapping[str, Any], width: int) -> Text:
     metric = str(guardrail["metric"])
     sign, colour = VERDICTS.get(str(guardrail["verdict"]), ("?", ""))
     text = Text.assemble((f"{sign} ", colour), (metric, "bold"), (f" {guardrail['verdict']}", colour))
-    if metric in METRICS:
-        text.append(f"   {METRICS[metric]}", style="dim")
+    if guardrail.get("accepted"):
+        text.append(", accepted by hand")
+    if guardrail.get("acts") is False:
+        text.append(", rolls nothing back")
+    told = METRICS.get(metric, "")
+    if told and text.cell_len + len(_GAP) + len(told) <= width:
+        text.append(f"{_GAP}{told}", style="dim")
     return text
 
 
@@ -146,9 +154,9 @@ def _difference(guardrail: Mapping[str, Any]) -> Iterator[Text]:
         for number in (estimate, lower, upper)
         if number is not None
     ]
-    text = Text.assemble("difference ", (numbers[0] + unit, "bold"))
+    text = Text(numbers[0] + unit, "bold")
     if len(numbers) == 3:
-        text.append(f" ({numbers[1]} to {numbers[2]})")
+        text.append(f" ({numbers[1]} to {numbers[2]})", style="not bold")
     yield text
 
 
@@ -157,7 +165,7 @@ def _coverage(guardrail: Mapping[str, Any]) -> Iterator[Text]:
     if coverage.get("baseline") is None and coverage.get("candidate") is None:
         return
     both = " and ".join(percent(coverage.get(side)) for side in ("baseline", "candidate"))
-    yield Text(f"known of {both}", style="" if guardrail.get("tipping_point") is None else "yellow")
+    yield Text(f"coverage {both}", style="" if guardrail.get("tipping_point") is None else "yellow")
 
 
 def _tipping(guardrail: Mapping[str, Any]) -> list[Text]:
@@ -170,13 +178,13 @@ def _tipping(guardrail: Mapping[str, Any]) -> list[Text]:
 
 
 def _ratio(ratio: Mapping[str, Any]) -> list[Text]:
-    limit = f"limit {ratio['max_ratio']:g}"
+    limit = Text(f"limit {ratio['max']:g} times")
     if ratio.get("estimate") is None:
-        return [Text(f"compared from {count(ratio.get('needed') or 0)} successes each, {limit}")]
+        return [limit]
     text = Text.assemble("candidate costs ", (f"{ratio['estimate']:.2f} times", "bold"), " as much")
     if ratio.get("lower") is not None:
         text.append(f", at least {ratio['lower']:.2f}")
-    return [text, Text(limit)]
+    return [text, limit]
 
 
 def _value(guardrail: Mapping[str, Any]) -> list[Text]:
@@ -190,7 +198,7 @@ def _value(guardrail: Mapping[str, Any]) -> list[Text]:
     return [Text.assemble("value ", (told, "bold")), Text("wanted: " + ", ".join(bounds))]
 
 
-def _packed(parts: list[Text], width: int) -> Iterator[Text]:
+def _packed(parts: list[Text], width: int) -> Iterator[RenderableType]:
     """Parts side by side as far as they fit, the others on further lines."""
     line = Text(_INDENT)
     for part in parts:
@@ -198,6 +206,9 @@ def _packed(parts: list[Text], width: int) -> Iterator[Text]:
         if not empty and line.cell_len + len(_GAP) + part.cell_len > width:
             yield line
             line, empty = Text(_INDENT), True
-        line = line + (Text() if empty else Text(_GAP)) + part
+        if empty and len(_INDENT) + part.cell_len > width:
+            yield Padding(part, (0, 0, 0, len(_INDENT)), expand=False)
+        else:
+            line = line + (Text() if empty else Text(_GAP)) + part
     if line.plain != _INDENT:
         yield line

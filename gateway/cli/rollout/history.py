@@ -48,11 +48,10 @@ def line(entry: Entry) -> str:
 
 
 def _lines(entry: Entry) -> RenderableType:
-    head = Text.assemble(
-        (clock(entry["time"]), "dim"), "  ", _moved(entry), f"  {weight(entry['weight'])}",
-        f"  {said(str(entry['cause']))}, by {entry['actor']}",
-    )  # fmt: skip
-    return Group(head, *(Padding(Text(reason, style="dim"), (0, 0, 0, 4)) for reason in _reasons(entry)))
+    head = Text.assemble((clock(entry["time"]), "dim"), "  ", _moved(entry), f"  {weight(entry['weight'])}")
+    who = Text(f"{said(str(entry['cause']))}, by {entry['actor']}")
+    why = (Text(reason, style="dim") for reason in _reasons(entry))
+    return Group(head, *(Padding(text, (0, 0, 0, 4), expand=False) for text in (who, *why)))
 
 
 def _moved(entry: Entry) -> Text:

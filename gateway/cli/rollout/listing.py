@@ -11,50 +11,51 @@ from rich.text import Text
 from gateway.cli.rollout.admin import Reading, name_of
 from gateway.cli.rollout.words import SIGNS, UNKNOWN, VERDICTS, duration, moment, phase, weight
 
-WIDE = 100
-"""Columns from which everything is shown."""
+WIDE, NARROW = 100, 76
+"""Columns from which everything is shown; columns below which only what matters most is."""
 
 
 def listing(readings: Sequence[Reading], now: datetime, width: int) -> Table:
     """A table of `width` columns; where that is narrow, of what matters most."""
-    wide = width >= WIDE
+    names = ["name", "phase", "weight", "verdict"]
+    if width >= NARROW:
+        names.insert(2, "stage")
+    if width >= WIDE:
+        names += ["for", "mode", "candidate", "baseline"]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("name", "phase", "stage", "weight", "verdict"):
+    for name in names:
         table.add_column(name, no_wrap=True, overflow="ellipsis")
-    if wide:
-        for name in ("for", "mode", "candidate", "baseline"):
-            table.add_column(name, no_wrap=True, overflow="ellipsis")
     for reading in readings:
-        table.add_row(*_cells(reading, now, wide))
+        cells = _cells(reading, now, short=width < NARROW)
+        table.add_row(*(cells[name] for name in names))
     return table
 
 
-def _cells(reading: Reading, now: datetime, wide: bool) -> list[Text]:
+def _cells(reading: Reading, now: datetime, *, short: bool) -> dict[str, Text]:
+    """By column; `short` is without reasons."""
     name = str(reading["phase"])
     sign, colour = SIGNS.get(name, ("?", ""))
     since = moment(reading.get("since"))
-    cells = [
-        Text(str(name_of(reading)), style="bold"),
-        Text(f"{sign} {phase(name, reading.get('phase_reason'))}", style=colour),
-        Text(f"{reading['stage']}/{len(reading['stages'])}"),
-        Text(weight(reading["weight"])),
-        _verdict(reading),
-    ]
-    if wide:
-        cells += [
-            Text(UNKNOWN if since is None else duration((now - since).total_seconds())),
-            Text(str(reading["mode"])),
-            Text(str(reading["candidate"])),
-            Text(str(reading["baseline"])),
-        ]
-    return cells
+    told = phase(name, None if short else reading.get("phase_reason"))
+    return {
+        "name": Text(str(name_of(reading)), style="bold"),
+        "phase": Text(f"{sign} {told}", style=colour),
+        "stage": Text(f"{reading['stage']}/{len(reading['stages'])}"),
+        "weight": Text(weight(reading["weight"])),
+        "verdict": _verdict(reading, short),
+        "for": Text(UNKNOWN if since is None else duration((now - since).total_seconds())),
+        "mode": Text(str(reading["mode"])),
+        "candidate": Text(str(reading["candidate"])),
+        "baseline": Text(str(reading["baseline"])),
+    }
 
 
-def _verdict(reading: Reading) -> Text:
+def _verdict(reading: Reading, short: bool) -> Text:
     if reading.get("recommendation"):
         return Text(f"{reading['recommendation']} recommended", style="bold yellow")
     if reading.get("settle"):
         return Text("to be settled", style="yellow")
     verdict = reading["verdict"]
     sign, colour = VERDICTS.get(str(verdict["value"]), ("?", ""))
-    return Text(f"{sign} {verdict['value']}, {verdict['action']}", style=colour)
+    told = verdict["value"] if short else f"{verdict['value']}, {verdict['action']}"
+    return Text(f"{sign} {told}", style=colour)

@@ -13,7 +13,8 @@ from gateway.cli.rollout.admin import Reading, name_of
 from gateway.cli.rollout.advice import advice
 from gateway.cli.rollout.evidence import Guardrails
 from gateway.cli.rollout.stages import share, way
-from gateway.cli.rollout.words import SIGNS, VERDICTS, WHY, duration, moment, phase
+from gateway.cli.rollout.words import SIGNS, VERDICTS, WHY, clock, duration, moment, percent, phase
+from routing.rollout.phases import LIVE
 
 _LABEL = 10
 """Columns of the names at the left."""
@@ -46,6 +47,9 @@ class Page:
         yield "Phase", self._phase()
         yield "Weight", share(reading, min(_LONGEST, width - _LABEL - 9))
         yield "Stages", way(reading)
+        compared = reading.get("compared")
+        if compared is not None and compared < 1 and str(reading["phase"]) in LIVE:
+            yield "Compared", Text(f"{percent(compared)} of the users: those on whom this weight drew lots")
         yield from self._verdict()
         for warning in _notes(reading):
             yield "Warning", Text(warning, style="yellow")
@@ -65,6 +69,9 @@ class Page:
         text.append(f", mode {reading['mode']}, epoch {reading['epoch']}, revision {reading['revision']}")
         if reason in WHY:
             text.append(f"\n{WHY[reason]}", style=colour)
+        until = moment(reading.get("cooldown_until"))
+        if until is not None and until > self._now:
+            text.append(f"\nthe cool-down ends at {clock(until)} UTC")
         return text
 
     def _verdict(self) -> Iterator[tuple[str, Text]]:

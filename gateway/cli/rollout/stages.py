@@ -48,10 +48,10 @@ def steps(reading: Reading) -> list[Step]:
 
 def _stops(reading: Reading) -> Iterator[tuple[float, str]]:
     """Weights and labels. A stage of 100 bakes at less than that first, where the reading says so."""
-    bake = reading.get("bake")
+    bake = reading.get("bake_weight")
     for stage in reading["stages"]:
-        if stage == 100 and bake:
-            yield float(bake["weight"]), f"{weight(bake['weight'])} bake"
+        if stage == 100 and bake is not None:
+            yield float(bake), f"{weight(bake)} bake"
         yield float(stage), weight(stage)
 
 
