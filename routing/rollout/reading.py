@@ -83,9 +83,11 @@ def reading(
         "phase_reason": document.phase_reason,
         "stage": document.stage,
         "stages": [_percent(stage.weight) for stage in plan.stages],
+        "bake_weight": _bake_weight(plan),
         "weight": document.weight / 100,
         "epoch": document.epoch,
         "period": document.period.number,
+        "period_since": when(document.period.opened),
         "revision": document.revision,
         "since": when(document.since),
         "mode": plan.mode,
@@ -185,6 +187,12 @@ def _settle(document: Document, plan: Plan) -> dict[str, str] | None:
         "add": f"variant: {document.candidate}",
         "text": f"in {where}, put `variant: {document.candidate}` in the place of `rollout: …`",
     }
+
+
+def _bake_weight(plan: Plan) -> int | float | None:
+    """The weight at which a stage of 100 bakes; None: the plan has no bake."""
+    whole = next((stage for stage in plan.stages if stage.weight == BASIS_POINTS), None)
+    return _percent(plan.served(whole)) if whole is not None and plan.bakes else None
 
 
 def _percent(basis_points: int) -> int | float:

@@ -40,4 +40,6 @@ def advice(reading: Reading, suffix: str) -> Iterator[tuple[str, Text]]:
 def actions(reading: Reading) -> list[str]:
     """What may be asked for in this phase, as the commands are called."""
     phase = next((known for known in PHASES if known == reading["phase"]), None)
-    return [] if phase is None else [action.replace("_", "-") for action in possible(phase)]
+    if phase is None or (phase == "promoted" and not reading.get("settle")):
+        return []  # once settled, the configuration is what has to be edited
+    return [action.replace("_", "-") for action in possible(phase)]

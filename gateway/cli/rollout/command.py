@@ -20,7 +20,7 @@ from gateway.cli.rollout.admin import KEY, Admin, Name
 from gateway.cli.rollout.history import history, transitions
 from gateway.cli.rollout.listing import listing
 from gateway.cli.rollout.pace import Pace
-from gateway.cli.rollout.page import Page
+from gateway.cli.rollout.page import LATEST, Page
 from gateway.cli.rollout.watch import PATIENCE, Watcher, standing, watch, watch_json
 
 WIDTH = 140
@@ -122,8 +122,12 @@ def get(context: click.Context, rollout: Name, watching: bool, url: str, as_json
     if as_json:
         _print_json(reading)
         return
+    try:
+        latest = admin.history(name)[-LATEST:]
+    except click.ClickException:
+        latest = []  # the store is away; the reading is what this replica knows
     now = datetime.now(UTC)
-    _console().print(Page(reading, now, Pace().look(reading, now), suffix))
+    _console().print(Page(reading, now, Pace().look(reading, now), suffix, latest))
 
 
 @command.command("history")

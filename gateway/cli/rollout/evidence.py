@@ -53,23 +53,29 @@ class Guardrails:
 
     def _block(self, guardrail: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
         yield _title(guardrail, width)
+        for line in self._parts(guardrail, width):
+            yield from _packed(line, width)
+        said = self._reading["verdict"]["reasons"]
+        if self._reading["phase"] == "baking" and guardrail["verdict"] != "fail":
+            return  # what the stages need is no matter any more
+        for reason in guardrail.get("reasons") or ():
+            if reason not in said:
+                yield from _packed([Text(reason, style="yellow")], width)
+
+    def _parts(self, guardrail: Mapping[str, Any], width: int) -> list[list[Text]]:
+        """Lines, each of parts that go side by side as far as they fit."""
         if guardrail.get("evidence"):
-            parts = [
+            if not any(side.get("n") for _, side in self._sides(guardrail)):
+                return [[Text("no unit yet", style="dim"), *self._to_go(guardrail)]]
+            return [
                 [*self._groups(guardrail), *_difference(guardrail)],
                 self._tests(guardrail["evidence"], width),
                 [*self._to_go(guardrail), *_coverage(guardrail)],
                 _tipping(guardrail),
             ]
-        elif guardrail.get("ratio"):
-            parts = [self._spending(guardrail), _ratio(guardrail["ratio"])]
-        else:
-            parts = [_value(guardrail)]
-        for line in parts:
-            yield from _packed(line, width)
-        said = self._reading["verdict"]["reasons"]
-        for reason in guardrail.get("reasons") or ():
-            if reason not in said:
-                yield from _packed([Text(reason, style="yellow")], width)
+        if guardrail.get("ratio"):
+            return [self._spending(guardrail), _ratio(guardrail["ratio"])]
+        return [_value(guardrail)]
 
     def _sides(self, guardrail: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for side in ("baseline", "candidate"):

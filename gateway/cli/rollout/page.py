@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from gateway.cli.rollout.admin import Reading, name_of
+from gateway.cli.rollout.admin import Entry, Reading, name_of
 from gateway.cli.rollout.advice import advice
 from gateway.cli.rollout.evidence import Guardrails
+from gateway.cli.rollout.history import history
 from gateway.cli.rollout.stages import share, way
 from gateway.cli.rollout.words import SIGNS, VERDICTS, WHY, clock, duration, moment, percent, phase
 from routing.rollout.phases import LIVE
 
 _LABEL = 10
 """Columns of the names at the left."""
+LATEST = 3
+"""Entries of the history that go with a page."""
 _LONGEST = 60
 """Columns of the weight's bar at most."""
 
@@ -25,21 +28,33 @@ _LONGEST = 60
 class Page:
     """`now` tells how long ago; `pace`: compared units a second by metric, as far as known.
 
-    `suffix` is what commands need here besides the rollout's name.
+    `suffix` is what commands need here besides the rollout's name; `latest` are entries of the history.
     """
 
-    def __init__(self, reading: Reading, now: datetime, pace: Mapping[str, float], suffix: str = "") -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        now: datetime,
+        pace: Mapping[str, float],
+        suffix: str = "",
+        latest: Sequence[Entry] = (),
+    ) -> None:
         self._reading = reading
         self._now = now
         self._pace = pace
         self._suffix = suffix
+        self._latest = latest
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
         for label, text in self._lines(width):
             yield from _labelled(console, label, text, width)
-        yield Text()
-        yield Guardrails(self._reading, self._pace)
+        if self._reading["phase"] in LIVE or _compares(self._reading):
+            yield Text()
+            yield Guardrails(self._reading, self._pace)
+        if self._latest:
+            yield Text("\nLatest", style="dim")
+            yield history(self._latest, width)
 
     def _lines(self, width: int) -> Iterator[tuple[str, Text]]:
         reading = self._reading
@@ -83,9 +98,15 @@ class Page:
         yield "Verdict", text
 
 
+def _compares(reading: Reading) -> bool:
+    """Whether anybody has been compared at this weight."""
+    return any((guardrail.get("candidate") or {}).get("n") for guardrail in reading["guardrails"])
+
+
 def _notes(reading: Reading) -> Iterator[str]:
     ratio: Mapping[str, Any] = reading.get("sample_ratio") or {}
-    if ratio.get("verdict", "pass") != "pass":
+    told = any(reason.startswith("sample ratio") for reason in reading["verdict"]["reasons"])
+    if ratio.get("verdict", "pass") != "pass" and not told:
         yield "the variants do not have the shares of users that the lot gave them; nothing is promoted"
     yield from reading.get("warnings") or ()
 

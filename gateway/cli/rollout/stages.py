@@ -34,8 +34,9 @@ def steps(reading: Reading) -> list[Step]:
             Step(LEFT if number == reading["stage"] else AHEAD, label)
             for number, (_, label) in enumerate(_stops(reading), 1)
         ]
-    found = []
-    met = phase == "pending"
+    found, met = [], False
+    if phase == "pending":
+        return [Step(AHEAD, label) for _, label in _stops(reading)]
     for at, label in _stops(reading):
         if not met and now < at - _NEAR:
             found.append(Step(HERE, f"{weight(now)} by hand"))
@@ -43,7 +44,7 @@ def steps(reading: Reading) -> list[Step]:
         here = not met and abs(at - now) < _NEAR
         found.append(Step(HERE if here else AHEAD if met else DONE, label))
         met = met or here
-    return found
+    return found if met else [*found, Step(HERE, f"{weight(now)} by hand")]
 
 
 def _stops(reading: Reading) -> Iterator[tuple[float, str]]:

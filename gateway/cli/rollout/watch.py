@@ -21,17 +21,15 @@ from rich.segment import Segment
 from rich.text import Text
 
 from gateway.cli.rollout.admin import Admin, Entry, Name, Reading, name_of
-from gateway.cli.rollout.history import history, line
+from gateway.cli.rollout.history import line
 from gateway.cli.rollout.pace import Pace
-from gateway.cli.rollout.page import Page
+from gateway.cli.rollout.page import LATEST, Page
 from gateway.cli.rollout.words import phase, weight
 
 EVERY = 1.0
 """Seconds between two looks."""
 PATIENCE = 3.0
 """Seconds that an answer may take."""
-LATEST = 3
-"""Entries of the history shown below the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +136,14 @@ def _show_screen(watcher: Watcher, first: Seen, console: Console, suffix: str) -
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             for seen in _looks(watcher, first):
-                live.update(Cropped(view(seen, datetime.now(UTC), console.width, suffix)), refresh=True)
+                live.update(Cropped(view(seen, datetime.now(UTC), suffix)), refresh=True)
     finally:
         click.echo(standing(seen.reading))
 
 
-def view(seen: Seen, now: datetime, width: int, suffix: str) -> RenderableType:
-    """The live view: whether the gateway answers, the page, and what happened last."""
-    parts: list[RenderableType] = [_state(seen, now), Page(seen.reading, now, seen.pace, suffix)]
-    if seen.history:
-        parts += [Text("\nLatest", style="dim"), history(seen.history[-LATEST:], width)]
-    return Group(*parts)
+def view(seen: Seen, now: datetime, suffix: str) -> RenderableType:
+    """The live view: whether the gateway answers, and the page."""
+    return Group(_state(seen, now), Page(seen.reading, now, seen.pace, suffix, seen.history[-LATEST:]))
 
 
 def _state(seen: Seen, now: datetime) -> Text:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from routing.rollout.phases import Phase
-
 UNKNOWN = "–"
 
 METRICS = {
@@ -63,7 +61,9 @@ def percent(share: float | None) -> str:
     """A share, 0 … 1: `91.0 %`; below 1 % with two decimals."""
     if share is None:
         return UNKNOWN
-    return f"{share * 100:.{2 if 0 < share < 0.00995 else 1}f} %"
+    if share in (0, 1):
+        return "100 %" if share else "0 %"
+    return f"{share * 100:.{2 if share < 0.00995 else 1}f} %"
 
 
 def weight(value: float) -> str:
@@ -143,7 +143,3 @@ def said(word: str) -> str:
 def phase(value: str, reason: str | None) -> str:
     """`paused (no outcomes)`."""
     return f"{said(value)} ({said(reason)})" if reason else said(value)
-
-
-HELD: tuple[Phase, ...] = ("pending", "paused", "inconclusive")
-"""Phases that wait for something; WHY tells for what."""
