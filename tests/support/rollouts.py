@@ -16,7 +16,6 @@ from routing.rollout.observed import Answer, Observed
 from routing.rollout.phases import Cause
 from routing.rollout.plan import Limits, Plan, Query, Ratio, Stage
 from routing.rollout.reading import intervals, reading
-from routing.rollout.transition import Step
 
 HOUR = 3_600_000
 START = 1_795_000_000_000
@@ -88,12 +87,6 @@ def acted(document: Document, actions: Iterable[tuple[Cause, int | None]], *, pl
     return document
 
 
-def entry(step: Step) -> dict[str, Any]:
-    """A transition as the history tells it."""
-    assert step.transition is not None
-    return step.transition.to_json(when) | {"authentic": True}
-
-
 CONTRACT = {
     "route": "solver", "segment": "hard", "baseline": "base", "candidate": "tuned", "phase": "running",
     "phase_reason": None, "stage": 1, "stages": [10, 50, 100], "weight": 10.0, "epoch": 3, "period": 1,
@@ -113,3 +106,25 @@ CONTRACT = {
     "sample_ratio": {"verdict": "pass"}, "settle": None,
 }  # fmt: skip
 """The least that a gateway tells of a rollout."""
+
+
+def _entry(hours: int, cause: str, before: str, after: str, reason: str, **more: Any) -> dict[str, Any]:
+    return {
+        "time": when(START + hours * HOUR), "revision": hours + 1, "actor": "headgate", "cause": cause,
+        "from": before, "to": after, "weight": 10.0, "epoch": 1, "period": 1, "stage": 1,
+        "reasons": [reason], "authentic": True,
+    } | more  # fmt: skip
+
+
+HISTORY = [
+    _entry(0, "started", "pending", "running", "the configuration has a rollout that is not known yet"),
+    _entry(
+        1, "verdict", "running", "running", "validation_passed: 212 of 300 samples",
+        verdict={"value": "inconclusive", "action": "hold"},
+    ),
+    _entry(
+        2, "harm", "running", "rolled_back", "validation_passed: the candidate is worse: 46.1 % passed",
+        weight=0.0, period=2, authentic=False,
+    ),
+]  # fmt: skip
+"""A history as the admin API tells it."""

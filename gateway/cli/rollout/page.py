@@ -116,5 +116,6 @@ def _labelled(console: Console, label: str, text: Text, width: int) -> Iterator[
     for line in text.split("\n"):
         for piece in line.wrap(console, max(20, width - _LABEL)):
             piece.rstrip()
+            piece.plain = piece.plain.replace("\N{NO-BREAK SPACE}", " ")  # has done its work
             yield Text.assemble((f"{label}:" if label else "").ljust(_LABEL), piece)
             label = ""

@@ -1,0 +1,202 @@
+"""`headgate rollout get -w`: in a terminal, in a pipe, and through a gateway's absence."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import pytest
+from rich.console import Console
+
+from gateway.cli.rollout.admin import Admin, Name
+from gateway.cli.rollout.watch import Cropped, Watcher, changes, view
+from tests.support.admin import AdminPort, admin_port
+from tests.support.rollouts import CONTRACT, HISTORY
+
+PATIENCE = 60.0
+COMMAND = [sys.executable, "-P", "-m", "gateway.cli.main", "rollout", "get", "solver/hard", "-w"]
+HARD = Name("solver", "hard")
+ROLLED_BACK = CONTRACT | {"phase": "rolled_back", "phase_reason": "harm", "weight": 0.0, "revision": 18}
+ENTRY = HISTORY[-1] | {"revision": 18}
+
+
+@pytest.fixture
+def port() -> Iterator[AdminPort]:
+    with admin_port() as port:
+        port.readings["solver/hard"] = CONTRACT
+        port.histories["solver/hard"] = HISTORY[:1]
+        yield port
+
+
+class Shown:
+    """What a process writes to `descriptor`, as it comes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.content = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                block = os.read(self._descriptor, 65_536)
+            except OSError:
+                return
+            if not block:
+                return
+            self.content += block
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(errors="replace")
+
+    def wait_for(self, condition: Callable[[str], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition(self.text):
+            assert time.monotonic() < end, self.text
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self._reader.join(PATIENCE)
+        os.close(self._descriptor)
+
+
+@contextmanager
+def watching(
+    port: AdminPort, *options: str, terminal: bool
+) -> Iterator[tuple[subprocess.Popen[bytes], Shown]]:
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    environment = {**os.environ, "HEADGATE_ADMIN_URL": port.url, "TERM": "xterm-256color", "COLUMNS": "90"}
+    process = subprocess.Popen(
+        [*COMMAND, *options], stdin=theirs if terminal else subprocess.DEVNULL, stdout=theirs,
+        stderr=theirs if terminal else subprocess.PIPE, env=environment | {"LINES": "40"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = Shown(ours)
+    try:
+        yield process, shown
+    finally:
+        process.kill()
+        process.communicate()
+        shown.close()
+
+
+def leave(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGINT) -> None:
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, complaint or b"") == (0, b"")
+
+
+def test_a_terminal_gets_a_screen_of_its_own(port: AdminPort) -> None:
+    with watching(port, terminal=True) as (process, shown):
+        shown.wait_for(lambda text: "5,400" in text)
+        port.readings["solver/hard"], port.histories["solver/hard"] = ROLLED_BACK, [*HISTORY[:1], ENTRY]
+        shown.wait_for(lambda text: "rolled back" in text and "not authentic" in text)
+        port.stop()
+        shown.wait_for(lambda text: "no answer since" in text)
+        before = len(shown.text)
+        port.start()
+        shown.wait_for(lambda text: "Ctrl-C leaves" in text[before:])
+        leave(process)
+    entered, left = shown.text.find("\x1b[?1049h"), shown.text.find("\x1b[?1049l")
+    assert 0 <= entered < left
+    assert "solver/hard rolled back (harm) at 0 %" in shown.text[left:]
+    assert "Traceback" not in shown.text
+
+
+def test_a_pipe_gets_a_line_for_each_change(port: AdminPort) -> None:
+    with watching(port, terminal=False) as (process, shown):
+        shown.wait_for(lambda text: text.count("\n") == 1)
+        assert "solver/hard running at 10 %, stage 1 of 3; inconclusive, hold" in shown.text
+        port.readings["solver/hard"] = CONTRACT | {"revision": 18, "recommendation": "promote"}
+        shown.wait_for(lambda text: "promote is recommended and waits for you" in text)
+        port.stop()
+        shown.wait_for(lambda text: "no answer: cannot ask the gateway at" in text)
+        port.start()
+        shown.wait_for(lambda text: "the gateway answers again" in text)
+        leave(process, signal.SIGTERM)
+    assert shown.text.count("\n") == 4 and "\x1b" not in shown.text
+
+
+def test_json_is_a_reading_a_line(port: AdminPort) -> None:
+    with watching(port, "--json", terminal=False) as (process, shown):
+        shown.wait_for(lambda text: text.count("\n") == 1)
+        port.readings["solver/hard"] = ROLLED_BACK
+        shown.wait_for(lambda text: text.count("\n") == 2)
+        leave(process)
+    assert [json.loads(line) for line in shown.text.splitlines()] == [CONTRACT, ROLLED_BACK]
+
+
+def watcher(port: AdminPort) -> Watcher:
+    return Watcher(Admin(port.url), HARD)
+
+
+def test_what_is_new_is_told_once(port: AdminPort) -> None:
+    looks = watcher(port)
+    assert looks.look().new == []
+    port.readings["solver/hard"], port.histories["solver/hard"] = ROLLED_BACK, [*HISTORY[:1], ENTRY]
+    assert list(looks.look().new) == [ENTRY]
+    assert looks.look().new == []
+
+
+def test_what_happened_while_the_store_was_away_is_told_later(port: AdminPort) -> None:
+    looks = watcher(port)
+    looks.look()
+    answer = port.answer
+    port.readings["solver/hard"], port.histories["solver/hard"] = ROLLED_BACK, [ENTRY]
+
+    def without(method: str, path: str, body: Any) -> tuple[int, Any]:
+        if path.endswith("/history"):
+            return 503, {"error": {"message": "away", "code": "store_unavailable"}}
+        return answer(method, path, body)
+
+    port.answer = without  # type: ignore[method-assign]
+    seen = looks.look()
+    assert (seen.reading, seen.new, seen.lost) == (ROLLED_BACK, [], "")
+    port.answer = answer  # type: ignore[method-assign]
+    assert list(looks.look().new) == [ENTRY]
+
+
+def test_only_the_first_look_has_to_succeed(port: AdminPort) -> None:
+    port.refusal = 403, "insufficient_scope", "no"
+    with pytest.raises(click.ClickException, match="no"):
+        watcher(port).look()
+    port.refusal = None
+    looks = watcher(port)
+    first = looks.look()
+    port.refusal = 500, "", "The control plane failed to answer."
+    lost = looks.look()
+    assert (lost.reading, lost.at, lost.lost) == (first.reading, first.at, port.refusal[2])
+    assert list(changes(first, lost)) == ["no answer: The control plane failed to answer."]
+    assert list(changes(lost, lost)) == []
+
+
+def test_a_promotion_asks_to_be_settled(port: AdminPort) -> None:
+    looks = watcher(port)
+    before = looks.look()
+    port.readings["solver/hard"] = CONTRACT | {"phase": "promoted", "settle": {"text": "in …"}}
+    assert list(changes(before, looks.look())) == ["promoted; the configuration does not say so yet"]
+
+
+@pytest.mark.parametrize("height", [8, 24, 60])
+def test_the_view_fits_the_screen(port: AdminPort, height: int) -> None:
+    seen = watcher(port).look()
+    console = Console(width=80, height=height, file=open(os.devnull, "w"), highlight=False)
+    now = datetime.now(UTC) + timedelta(seconds=3)
+    with console.capture() as capture:
+        console.print(Cropped(view(seen, now, "")))
+    lines = capture.get().rstrip("\n").splitlines()
+    assert len(lines) <= height
+    assert ("more lines in a taller window" in lines[-1]) == (height < 20)
