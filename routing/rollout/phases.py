@@ -28,6 +28,9 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 ACTIONS: tuple[Cause, ...] = ("promote", "pause", "resume", "abort", "retry", "undo", "set_weight")
 """What a person may ask for."""
 
+FOLLOWS: Mapping[str, Cause] = {"promote": "promote", "rollback": "abort"}
+"""What a person asks for who follows a recommendation."""
+
 ONWARD: tuple[Phase, ...] = ("running", "baking", "promoted")
 """Where a step forward may lead."""
 OPENING: tuple[Phase, ...] = ("pending", *ONWARD)

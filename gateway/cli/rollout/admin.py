@@ -92,6 +92,8 @@ class Admin:
             return answer
         if name is not None and answer["error"].get("code") == "rollout_not_found":
             raise _unknown(name, [name_of(reading) for reading in self.rollouts()])
+        if status == 404:
+            raise click.ClickException("that is not a gateway's admin port, which is usually 8081")
         if status == 401 and not os.environ.get(KEY):
             raise click.ClickException(f"{refuse(answer).message} ({KEY} is not set)")
         raise refuse(answer)

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from gateway.cli.rollout.admin import Reading, name_of
-from routing.rollout.phases import PHASES, possible
-
-DOES = {"promote": "promote", "rollback": "abort"}
-"""The command for each recommendation."""
+from routing.rollout.phases import FOLLOWS, PHASES, possible
 
 
 def advice(reading: Reading, suffix: str) -> Iterator[tuple[str, Text]]:
@@ -21,7 +18,7 @@ def advice(reading: Reading, suffix: str) -> Iterator[tuple[str, Text]]:
             "Wanted",
             Text.assemble(
                 (f"{wanted} is recommended and waits for you:", "bold yellow"),
-                f"\nheadgate rollout {DOES.get(wanted, wanted)} {name_of(reading)}{suffix}",
+                f"\nheadgate rollout {FOLLOWS.get(wanted, wanted)} {name_of(reading)}{suffix}",
             ),
         )
     if reading.get("settle"):

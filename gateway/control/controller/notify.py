@@ -10,6 +10,7 @@ import httpx
 
 from gateway.control.controller.audit import describe
 from routing.rollout.document import Document
+from routing.rollout.phases import FOLLOWS
 from routing.rollout.transition import Transition
 
 log = logging.getLogger("headgate.control")
@@ -37,9 +38,10 @@ class Notifier:
 
     def recommend(self, urls: Iterable[str], document: Document) -> None:
         """A rollout waits for a person."""
+        wanted = document.recommendation or ""
         text = (
-            f"{document.name}: {document.recommendation} is recommended and waits for you "
-            f"(headgate rollout {document.recommendation} {document.name})."
+            f"{document.name}: {wanted} is recommended and waits for you "
+            f"(headgate rollout {FOLLOWS.get(wanted, wanted)} {document.name})."
         )
         place = {"route": document.route, "segment": document.segment, "revision": document.revision}
         self._send(urls, {"text": text, "headgate": place | {"recommendation": document.recommendation}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -99,44 +100,38 @@ def leave(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGI
     assert (process.returncode, complaint or b"") == (0, b"")
 
 
-def test_a_terminal_gets_a_screen_of_its_own(port: AdminPort) -> None:
-    with watching(port, terminal=True) as (process, shown):
-        shown.wait_for(lambda text: "5,400" in text)
-        port.readings["solver/hard"], port.histories["solver/hard"] = ROLLED_BACK, [*HISTORY[:1], ENTRY]
-        shown.wait_for(lambda text: "rolled back" in text and "not authentic" in text)
+def test_one_story_in_a_terminal_in_a_pipe_and_as_json(port: AdminPort) -> None:
+    """Side by side, because each look takes a second."""
+    with (
+        watching(port, terminal=True) as (on_screen, screen),
+        watching(port, terminal=False) as (in_lines, lines),
+        watching(port, "--json", terminal=False) as (as_json, readings),
+    ):
+        screen.wait_for(lambda text: "5,400" in text and "Ctrl-C leaves" in text)
+        lines.wait_for(lambda text: text.count("\n") == 1)
+        readings.wait_for(lambda text: text.count("\n") == 1)
+        port.histories["solver/hard"], port.readings["solver/hard"] = [*HISTORY[:1], ENTRY], ROLLED_BACK
+        screen.wait_for(lambda text: "rolled back" in text and "not authentic" in text)
+        lines.wait_for(lambda text: text.count("\n") == 2)
+        readings.wait_for(lambda text: text.count("\n") == 2)
         port.stop()
-        shown.wait_for(lambda text: "no answer since" in text)
-        before = len(shown.text)
+        screen.wait_for(lambda text: "no answer since" in text)
+        lines.wait_for(lambda text: "no answer: cannot ask the gateway at" in text)
+        before = len(screen.text)
         port.start()
-        shown.wait_for(lambda text: "Ctrl-C leaves" in text[before:])
-        leave(process)
-    entered, left = shown.text.find("\x1b[?1049h"), shown.text.find("\x1b[?1049l")
+        screen.wait_for(lambda text: "Ctrl-C leaves" in text[before:])
+        lines.wait_for(lambda text: "the gateway answers again" in text)
+        leave(on_screen)
+        leave(in_lines, signal.SIGTERM)
+        leave(as_json)
+    entered, left = screen.text.find("\x1b[?1049h"), screen.text.find("\x1b[?1049l")
     assert 0 <= entered < left
-    assert "solver/hard rolled back (harm) at 0 %" in shown.text[left:]
-    assert "Traceback" not in shown.text
-
-
-def test_a_pipe_gets_a_line_for_each_change(port: AdminPort) -> None:
-    with watching(port, terminal=False) as (process, shown):
-        shown.wait_for(lambda text: text.count("\n") == 1)
-        assert "solver/hard running at 10 %, stage 1 of 3; inconclusive, hold" in shown.text
-        port.readings["solver/hard"] = CONTRACT | {"revision": 18, "recommendation": "promote"}
-        shown.wait_for(lambda text: "promote is recommended and waits for you" in text)
-        port.stop()
-        shown.wait_for(lambda text: "no answer: cannot ask the gateway at" in text)
-        port.start()
-        shown.wait_for(lambda text: "the gateway answers again" in text)
-        leave(process, signal.SIGTERM)
-    assert shown.text.count("\n") == 4 and "\x1b" not in shown.text
-
-
-def test_json_is_a_reading_a_line(port: AdminPort) -> None:
-    with watching(port, "--json", terminal=False) as (process, shown):
-        shown.wait_for(lambda text: text.count("\n") == 1)
-        port.readings["solver/hard"] = ROLLED_BACK
-        shown.wait_for(lambda text: text.count("\n") == 2)
-        leave(process)
-    assert [json.loads(line) for line in shown.text.splitlines()] == [CONTRACT, ROLLED_BACK]
+    assert "solver/hard rolled back (harm) at 0 %" in screen.text[left:]
+    assert "Traceback" not in screen.text
+    first, moved, _, _ = lines.text.splitlines()
+    assert "solver/hard running at 10 %, stage 1 of 3; inconclusive, hold" in first
+    assert "running → rolled back at 0 % (harm, by headgate)" in moved and "\x1b" not in lines.text
+    assert [json.loads(line) for line in readings.text.splitlines()] == [CONTRACT, ROLLED_BACK]
 
 
 def watcher(port: AdminPort) -> Watcher:
@@ -183,11 +178,14 @@ def test_only_the_first_look_has_to_succeed(port: AdminPort) -> None:
     assert list(changes(lost, lost)) == []
 
 
-def test_a_promotion_asks_to_be_settled(port: AdminPort) -> None:
+def test_what_waits_for_a_person_is_told(port: AdminPort) -> None:
     looks = watcher(port)
     before = looks.look()
+    port.readings["solver/hard"] = CONTRACT | {"recommendation": "promote"}
+    wanted = looks.look()
+    assert list(changes(before, wanted)) == ["promote is recommended and waits for you"]
     port.readings["solver/hard"] = CONTRACT | {"phase": "promoted", "settle": {"text": "in …"}}
-    assert list(changes(before, looks.look())) == ["promoted; the configuration does not say so yet"]
+    assert list(changes(wanted, looks.look())) == ["promoted; the configuration does not say so yet"]
 
 
 @pytest.mark.parametrize("height", [8, 24, 60])
