@@ -165,7 +165,7 @@ def _act(
 
 
 @command.command()
-@click.option("--full", is_flag=True, help="Right to the last stage's end, past everything between.")
+@click.option("--full", is_flag=True, help="All traffic at once: no further stage, no bake.")
 @_orders
 def promote(full: bool, **given: Any) -> None:
     """Go on to the next stage, whatever the evidence.
