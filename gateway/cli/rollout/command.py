@@ -17,7 +17,7 @@ from config.units import percent
 from config.units import weight as read_weight
 from gateway.cli.client import check_url
 from gateway.cli.rollout.admin import KEY, Admin, Name
-from gateway.cli.rollout.history import history, transitions
+from gateway.cli.rollout.history import explained, history, transitions
 from gateway.cli.rollout.listing import listing
 from gateway.cli.rollout.pace import Pace
 from gateway.cli.rollout.page import LATEST, Page
@@ -123,7 +123,7 @@ def get(context: click.Context, rollout: Name, watching: bool, url: str, as_json
         _print_json(reading)
         return
     try:
-        latest = admin.history(name)[-LATEST:]
+        latest = explained(admin.history(name))[-LATEST:]
     except click.ClickException:
         latest = []  # the store is away; the reading is what this replica knows
     now = datetime.now(UTC)
@@ -141,13 +141,12 @@ def history_(rollout: Name, moved: bool, url: str, as_json: bool) -> None:
     """
     admin = Admin(url)
     entries = admin.history(admin.whole(rollout))
-    if moved:
-        entries = transitions(entries)
     if as_json:
-        _print_json(entries)
-    else:
-        console = _console()
-        console.print(history(entries, console.width))
+        _print_json(transitions(entries) if moved else entries)
+        return
+    shown = explained(entries)
+    console = _console()
+    console.print(history(transitions(shown) if moved else shown, console.width))
 
 
 def _act(

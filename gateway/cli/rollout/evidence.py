@@ -69,7 +69,7 @@ class Guardrails:
                 return [[Text("no unit yet", style="dim"), *self._to_go(guardrail)]]
             return [
                 [*self._groups(guardrail), *_difference(guardrail)],
-                self._tests(guardrail["evidence"], width),
+                [*self._tests(guardrail["evidence"], width), *self._passed(guardrail)],
                 [*self._to_go(guardrail), *_coverage(guardrail)],
                 _tipping(guardrail),
             ]
@@ -107,6 +107,12 @@ class Guardrails:
             bar(test, found[test], found[f"{test}_needed"], length) + Text(text)
             for test, text in zip(tests, shown, strict=True)
         ]
+
+    def _passed(self, guardrail: Mapping[str, Any]) -> Iterator[Text]:
+        """A safe test that has passed stays passed for its period."""
+        found = guardrail["evidence"]
+        if guardrail["verdict"] == "pass" and found["safe"] < found["safe_needed"]:
+            yield Text("passed before", style="green")
 
     def _to_go(self, guardrail: Mapping[str, Any]) -> Iterator[Text]:
         if self._reading["phase"] in ("baking", "promoted", "rolled_back"):

@@ -23,6 +23,26 @@ def transitions(entries: Iterable[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry["cause"] != VERDICT]
 
 
+def explained(entries: Iterable[Entry]) -> list[Entry]:
+    """With, among a verdict's reasons, whose verdict is another one than in the entry before it."""
+    told: list[Entry] = []
+    before: Entry = {}
+    for entry in entries:
+        changed = list(_changed(before, entry)) if entry["cause"] == VERDICT else []
+        told.append({**entry, "reasons": [*changed, *(entry.get("reasons") or ())]})
+        before = entry if entry.get("guardrails") else before
+    return told
+
+
+def _changed(before: Entry, entry: Entry) -> Iterator[str]:
+    if any(before.get(name) != entry.get(name) for name in ("epoch", "period")):
+        return  # every period begins anew
+    for metric, verdict in (entry.get("guardrails") or {}).items():
+        earlier = before["guardrails"].get(metric, verdict)
+        if earlier != verdict:
+            yield f"{metric}: {earlier} → {verdict}"
+
+
 def history(entries: Sequence[Entry], width: int) -> RenderableType:
     """A table, the oldest first; where `width` columns are too few for one, some lines an entry."""
     if width < WIDE:
@@ -60,6 +80,8 @@ def _moved(entry: Entry) -> Text:
     if entry["cause"] == VERDICT:
         verdict = entry.get("verdict") or {}
         return Text(f"{said(after)}: {verdict.get('value', '')}", style="dim")
+    if before == after and entry.get("stage"):
+        return Text(f"{said(after)}, stage {entry['stage']}", style=f"bold {colour}")
     return Text.assemble(f"{said(before)} → ", (said(after), f"bold {colour}"))
 
 

@@ -21,7 +21,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from gateway.cli.rollout.admin import Admin, Entry, Name, Reading, name_of
-from gateway.cli.rollout.history import line
+from gateway.cli.rollout.history import explained, line
 from gateway.cli.rollout.pace import Pace
 from gateway.cli.rollout.page import LATEST, Page
 from gateway.cli.rollout.words import phase, weight
@@ -78,7 +78,7 @@ class Watcher:
         if self._told == revision:
             return []
         try:
-            self._history = self._admin.history(self._name)
+            self._history = explained(self._admin.history(self._name))
         except click.ClickException:
             return []
         told, self._told = self._told, revision

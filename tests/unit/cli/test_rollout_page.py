@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 
 from gateway.cli.rollout import words
 from gateway.cli.rollout.evidence import Guardrails, bar
-from gateway.cli.rollout.history import history, line, transitions
+from gateway.cli.rollout.history import explained, history, line, transitions
 from gateway.cli.rollout.listing import listing
 from gateway.cli.rollout.pace import Pace
 from gateway.cli.rollout.page import Page
@@ -153,6 +153,12 @@ def test_money_and_queries() -> None:
     assert "inconclusive, rolls nothing back" in page(CONTRACT | {"guardrails": soft})
 
 
+def test_what_has_passed_stays_passed() -> None:
+    guardrail = CONTRACT["guardrails"][0] | {"verdict": "pass", "units_to_go": 0}
+    shown = page(CONTRACT | {"guardrails": [guardrail]}, 120)
+    assert "4.1 of 20   passed before" in shown and "to go" not in shown
+
+
 def test_scores_are_numbers() -> None:
     guardrail = CONTRACT["guardrails"][0] | {
         "metric": "score", "difference": {"estimate": -0.012, "lower": None, "upper": None},
@@ -266,7 +272,22 @@ def test_the_history() -> None:
         "2026-11-18T11:06:40Z  pending → running at 10 % (started, by headgate):"
         " the configuration has a rollout that is not known yet"
     )
+    stage = HISTORY[0] | {"from": "running", "cause": "passed", "stage": 2}
+    assert "running, stage 2 at 10 % (passed, by headgate)" in line(stage)
     assert line(HISTORY[0] | {"reasons": [], "time": "?"}).startswith("?Z  pending → running at 10 % (st")
+
+
+def test_whose_verdict_has_changed() -> None:
+    entries = [
+        HISTORY[1] | {"guardrails": {"errors": "inconclusive", "validation_passed": "inconclusive"}},
+        HISTORY[1] | {"guardrails": {"errors": "pass", "validation_passed": "inconclusive", "cost": "pass"}},
+        HISTORY[1] | {"guardrails": {"errors": "inconclusive"}, "period": 2},
+        HISTORY[2] | {"guardrails": {"errors": "fail"}, "period": 2},
+    ]
+    because = [entry["reasons"] for entry in explained(entries)]
+    same = HISTORY[1]["reasons"]
+    assert because == [same, ["errors: inconclusive → pass", *same], same, HISTORY[2]["reasons"]]
+    assert explained(HISTORY) == HISTORY
 
 
 def test_one_line() -> None:
