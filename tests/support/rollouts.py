@@ -87,7 +87,7 @@ def acted(document: Document, actions: Iterable[tuple[Cause, int | None]], *, pl
     return document
 
 
-CONTRACT = {
+LEAST = {
     "route": "solver", "segment": "hard", "baseline": "base", "candidate": "tuned", "phase": "running",
     "phase_reason": None, "stage": 1, "stages": [10, 50, 100], "weight": 10.0, "epoch": 3, "period": 1,
     "revision": 17, "since": "2026-11-20T08:00:00.000+00:00", "mode": "auto", "recommendation": None,

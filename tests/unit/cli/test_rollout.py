@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from gateway.cli.rollout.command import command
 from tests.support.admin import AdminPort, admin_port
 from tests.support.gateway import free_ports
-from tests.support.rollouts import CONTRACT, HISTORY, acted, opened, told
+from tests.support.rollouts import HISTORY, LEAST, acted, opened, told
 
 ACTIONS = {
     "promote": "promoted", "pause": "paused", "resume": "resumed", "abort": "aborted", "retry": "retried",
@@ -22,9 +22,9 @@ ACTIONS = {
 @pytest.fixture
 def port() -> Iterator[AdminPort]:
     with admin_port() as port:
-        port.readings["solver/hard"] = CONTRACT
-        port.readings["reviews/ko"] = CONTRACT | {"route": "reviews", "segment": "ko"}
-        port.readings["reviews/en"] = CONTRACT | {"route": "reviews", "segment": "en"}
+        port.readings["solver/hard"] = LEAST
+        port.readings["reviews/ko"] = LEAST | {"route": "reviews", "segment": "ko"}
+        port.readings["reviews/en"] = LEAST | {"route": "reviews", "segment": "en"}
         port.histories["solver/hard"] = HISTORY
         yield port
 
@@ -65,11 +65,11 @@ def test_one(port: AdminPort, name: str) -> None:
     assert result.exit_code == 0
     assert result.stdout.startswith("Name:     solver/hard   tuned against base\n")
     assert "running → rolled back" in result.stdout
-    assert json.loads(rollout(port, "get", name, "--json").stdout) == CONTRACT
+    assert json.loads(rollout(port, "get", name, "--json").stdout) == LEAST
 
 
 def test_commands_that_are_shown_find_the_gateway_too(port: AdminPort) -> None:
-    port.readings["solver/hard"] = CONTRACT | {"recommendation": "promote"}
+    port.readings["solver/hard"] = LEAST | {"recommendation": "promote"}
     assert "headgate rollout promote solver/hard\n" in rollout(port, "get", "solver").stdout
     elsewhere = rollout(port, "get", "solver", "--url", port.url).stdout
     assert f"headgate rollout promote solver/hard --url {port.url}\n" in elsewhere

@@ -22,7 +22,7 @@ from gateway.cli.rollout.pace import Pace
 from gateway.cli.rollout.page import Page
 from gateway.cli.rollout.stages import steps
 from gateway.cli.rollout.watch import standing
-from tests.support.rollouts import CONTRACT, HISTORY, PLAN, START, acted, opened, told
+from tests.support.rollouts import HISTORY, LEAST, PLAN, START, acted, opened, told
 
 NOW = datetime.fromtimestamp(START / 1000, UTC) + timedelta(days=2)
 FEW = {"validation_passed": ((1_700, 190), (195, 17)), "errors": ((1_880, 10), (212, 0))}
@@ -42,7 +42,7 @@ def page(reading: Mapping[str, Any], width: int = 80, **options: Any) -> str:
 
 
 EVERY_KIND = [
-    CONTRACT,
+    LEAST,
     told(opened(), FEW, largest=0.3),
     told(opened(), MANY),
     told(opened(), WORSE, queue=None),
@@ -69,7 +69,7 @@ def test_everything_fits_from_60_columns_on(reading: dict[str, Any], width: int)
 
 
 def test_the_page() -> None:
-    shown = page(CONTRACT)
+    shown = page(LEAST)
     for part in (
         "Name:     solver/hard   tuned against base",
         "◌ running for 3 h 6 min, mode auto, epoch 3, revision 17",
@@ -91,8 +91,8 @@ def test_the_page() -> None:
 
 def test_days_to_go_are_known_from_two_looks() -> None:
     pace = Pace()
-    assert pace.look(CONTRACT, NOW) == {}
-    more = CONTRACT | {"guardrails": [CONTRACT["guardrails"][0] | {"candidate": {"n": 312, "rate": 0.9}}]}
+    assert pace.look(LEAST, NOW) == {}
+    more = LEAST | {"guardrails": [LEAST["guardrails"][0] | {"candidate": {"n": 312, "rate": 0.9}}]}
     assert pace.look(more, NOW + timedelta(seconds=1)) == {}
     seen = pace.look(more, NOW + timedelta(seconds=100))
     assert seen == {"validation_passed": 1.0}
@@ -114,7 +114,7 @@ def test_what_speaks_against_a_promotion_is_said() -> None:
     assert "the candidate's failures are reported" in silent and "less often" in silent
     skewed = told(opened(), {"errors": ((2_000, 0), (2_000, 0))})
     assert page(skewed).count("the variants do not have the shares") == 1
-    paused = skewed | {"verdict": CONTRACT["verdict"]}
+    paused = skewed | {"verdict": LEAST["verdict"]}
     assert page(paused).count("the variants do not have the shares") == 1
 
 
@@ -145,31 +145,31 @@ def test_money_and_queries() -> None:
         "candidate": {"n": 90, "rate": 12.5}, "accepted": True, "reasons": [],
         "ratio": {"estimate": 2.537, "lower": 2.31, "max": 2.2},
     }  # fmt: skip
-    spent = page(CONTRACT | {"guardrails": [cost]})
+    spent = page(LEAST | {"guardrails": [cost]})
     assert "✖ cost_per_success fail, accepted by hand" in spent
     assert "base $0.00123 of 180   tuned $12.50 of 90" in spent
     assert "candidate costs 2.54 times as much, at least 2.31   limit 2.2 times" in spent
-    soft = [CONTRACT["guardrails"][0] | {"acts": False}]
-    assert "inconclusive, rolls nothing back" in page(CONTRACT | {"guardrails": soft})
+    soft = [LEAST["guardrails"][0] | {"acts": False}]
+    assert "inconclusive, rolls nothing back" in page(LEAST | {"guardrails": soft})
 
 
 def test_what_has_passed_stays_passed() -> None:
-    guardrail = CONTRACT["guardrails"][0] | {"verdict": "pass", "units_to_go": 0}
-    shown = page(CONTRACT | {"guardrails": [guardrail]}, 120)
+    guardrail = LEAST["guardrails"][0] | {"verdict": "pass", "units_to_go": 0}
+    shown = page(LEAST | {"guardrails": [guardrail]}, 120)
     assert "4.1 of 20   passed before" in shown and "to go" not in shown
 
 
 def test_scores_are_numbers() -> None:
-    guardrail = CONTRACT["guardrails"][0] | {
+    guardrail = LEAST["guardrails"][0] | {
         "metric": "score", "difference": {"estimate": -0.012, "lower": None, "upper": None},
         "baseline": {"n": 5, "rate": 0.8}, "candidate": {"n": 0, "rate": None},
     }  # fmt: skip
-    shown = page(CONTRACT | {"guardrails": [guardrail]})
+    shown = page(LEAST | {"guardrails": [guardrail]})
     assert "base 0.800 of 5   tuned – of 0   -0.012" in shown
 
 
 def test_nothing_yet() -> None:
-    assert "no guardrail has been looked at yet" in text(Guardrails(CONTRACT | {"guardrails": []}, {}))
+    assert "no guardrail has been looked at yet" in text(Guardrails(LEAST | {"guardrails": []}, {}))
     assert "no unit yet   3,000 units to go" in page(told(opened(), {}))
 
 
@@ -177,7 +177,7 @@ def test_nothing_yet() -> None:
     ("recommendation", "command"), [("promote", "promote solver/hard"), ("rollback", "abort solver/hard")]
 )
 def test_a_recommendation_comes_with_its_command(recommendation: str, command: str) -> None:
-    shown = page(CONTRACT | {"recommendation": recommendation}, suffix=" --url http://h:1")
+    shown = page(LEAST | {"recommendation": recommendation}, suffix=" --url http://h:1")
     assert f"{recommendation} is recommended and waits for you" in shown
     assert f"headgate rollout {command} --url http://h:1" in shown
 
@@ -211,8 +211,8 @@ def test_the_stage_bar(actions: list[Any], expected: list[str]) -> None:
 
 
 def test_the_stage_bar_beyond_the_plan() -> None:
-    assert labels(CONTRACT | {"phase": "pending", "weight": 0.0}) == ["○ 10 %", "○ 50 %", "○ 100 %"]
-    assert labels(CONTRACT | {"stages": [10, 50], "weight": 80.0})[-1] == "● 80 % by hand"
+    assert labels(LEAST | {"phase": "pending", "weight": 0.0}) == ["○ 10 %", "○ 50 %", "○ 100 %"]
+    assert labels(LEAST | {"stages": [10, 50], "weight": 80.0})[-1] == "● 80 % by hand"
 
 
 def test_a_bar_is_on_a_log_scale() -> None:
@@ -227,7 +227,7 @@ def test_a_bar_is_on_a_log_scale() -> None:
 def test_a_bake_looks_for_harm_only() -> None:
     baking = told(acted(opened(), [("promote", None)] * 2), hours=4)
     assert "bakes for another" in page(baking)
-    shown = page(baking | {"guardrails": CONTRACT["guardrails"]})
+    shown = page(baking | {"guardrails": LEAST["guardrails"]})
     assert "harm" in shown and "safe" not in shown and "to go" not in shown and "of 300 samples" not in shown
 
 
@@ -244,9 +244,9 @@ def test_colour_only_helps() -> None:
 
 def test_the_list() -> None:
     readings = [
-        CONTRACT,
-        CONTRACT | {"segment": "all", "phase": "paused", "phase_reason": "no_outcomes", "since": "?"},
-        CONTRACT | {"route": "reviews", "recommendation": "promote"},
+        LEAST,
+        LEAST | {"segment": "all", "phase": "paused", "phase_reason": "no_outcomes", "since": "?"},
+        LEAST | {"route": "reviews", "recommendation": "promote"},
         told(acted(opened(route="voice-order"), [("promote", None)] * 3)),
     ]
     wide = text(listing(readings, NOW, 120), 120)
@@ -291,7 +291,7 @@ def test_whose_verdict_has_changed() -> None:
 
 
 def test_one_line() -> None:
-    assert standing(CONTRACT) == (
+    assert standing(LEAST) == (
         "solver/hard running at 10 %, stage 1 of 3; inconclusive, hold: validation_passed: 212 of 300 samples"
     )
 

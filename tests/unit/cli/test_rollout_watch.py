@@ -23,19 +23,19 @@ from rich.console import Console
 from gateway.cli.rollout.admin import Admin, Name
 from gateway.cli.rollout.watch import Cropped, Watcher, changes, view
 from tests.support.admin import AdminPort, admin_port
-from tests.support.rollouts import CONTRACT, HISTORY
+from tests.support.rollouts import HISTORY, LEAST
 
 PATIENCE = 60.0
 COMMAND = [sys.executable, "-P", "-m", "gateway.cli.main", "rollout", "get", "solver/hard", "-w"]
 HARD = Name("solver", "hard")
-ROLLED_BACK = CONTRACT | {"phase": "rolled_back", "phase_reason": "harm", "weight": 0.0, "revision": 18}
+ROLLED_BACK = LEAST | {"phase": "rolled_back", "phase_reason": "harm", "weight": 0.0, "revision": 18}
 ENTRY = HISTORY[-1] | {"revision": 18}
 
 
 @pytest.fixture
 def port() -> Iterator[AdminPort]:
     with admin_port() as port:
-        port.readings["solver/hard"] = CONTRACT
+        port.readings["solver/hard"] = LEAST
         port.histories["solver/hard"] = HISTORY[:1]
         yield port
 
@@ -131,7 +131,7 @@ def test_one_story_in_a_terminal_in_a_pipe_and_as_json(port: AdminPort) -> None:
     first, moved, _, _ = lines.text.splitlines()
     assert "solver/hard running at 10 %, stage 1 of 3; inconclusive, hold" in first
     assert "running → rolled back at 0 % (harm, by headgate)" in moved and "\x1b" not in lines.text
-    assert [json.loads(line) for line in readings.text.splitlines()] == [CONTRACT, ROLLED_BACK]
+    assert [json.loads(line) for line in readings.text.splitlines()] == [LEAST, ROLLED_BACK]
 
 
 def watcher(port: AdminPort) -> Watcher:
@@ -181,10 +181,10 @@ def test_only_the_first_look_has_to_succeed(port: AdminPort) -> None:
 def test_what_waits_for_a_person_is_told(port: AdminPort) -> None:
     looks = watcher(port)
     before = looks.look()
-    port.readings["solver/hard"] = CONTRACT | {"recommendation": "promote"}
+    port.readings["solver/hard"] = LEAST | {"recommendation": "promote"}
     wanted = looks.look()
     assert list(changes(before, wanted)) == ["promote is recommended and waits for you"]
-    port.readings["solver/hard"] = CONTRACT | {"phase": "promoted", "settle": {"text": "in …"}}
+    port.readings["solver/hard"] = LEAST | {"phase": "promoted", "settle": {"text": "in …"}}
     assert list(changes(wanted, looks.look())) == ["promoted; the configuration does not say so yet"]
 
 
