@@ -14,6 +14,7 @@ from config.environment import from_environment
 from config.load import Loaded, load
 from config.problems import ConfigError
 from gateway.control.source import Secrets, Source, compile_source, fingerprint
+from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
 from gateway.store.registry import StoreRefused
@@ -66,7 +67,7 @@ def command(
     except (ProviderRefused, StoreRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
-    for warning in source.loaded.warnings:
+    for warning in (*source.loaded.warnings, *telemetry_of(os.environ)[1]):
         log.warning("%s", warning)
     raise_descriptor_limit()
     try:
@@ -88,10 +89,10 @@ def first_source(path: Path | None, state: Path) -> Source:
     prints = fingerprint(loaded.files) | before
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
-    snapshot = compile_source(loaded.config, secrets, 1)
-    return Source(
-        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time()
-    )
+    telemetry, _ = telemetry_of(os.environ)
+    snapshot = compile_source(loaded.config, secrets, 1, telemetry)
+    where = path.absolute() if path else None
+    return Source(where, state.absolute(), loaded, prints, secrets, snapshot, time(), telemetry)
 
 
 def _load(path: Path | None) -> Loaded:

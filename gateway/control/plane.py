@@ -26,6 +26,8 @@ from gateway.control.ledger import Ledger
 from gateway.control.metrics import Metrics
 from gateway.control.source import Source
 from gateway.control.standing import Watcher
+from gateway.control.telemetry.sending import Sending
+from gateway.control.telemetry.wire import world_of
 from gateway.control.terms import terms_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
@@ -75,6 +77,11 @@ class Plane:
         self.judge = Judge(self.journal, metrics.judged)
         self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
+        self.sending: Sending | None = None
+        if source.telemetry is not None:
+            world = world_of(source.loaded.config, source.snapshot)
+            self.sending = Sending(source.telemetry, world, metrics.telemetry_lost)
+            metrics.telemetry_lost("traces", 0)
         self._take(source)
 
     @property
@@ -91,6 +98,8 @@ class Plane:
         self.judge.learn(source.loaded.config)
         self.log.take(source.loaded.config.capture)
         self.metrics.serves(source.snapshot, source.since)
+        if self.sending is not None:
+            self.sending.serves(world_of(source.loaded.config, source.snapshot))
         # After a control plane was killed between telling the supervisor and telling the workers, its
         # successor tells them; a worker that has this revision ignores it.
         message = pickle.dumps(source.snapshot, protocol=5)
@@ -108,10 +117,13 @@ class Plane:
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
-        return self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up()
+        tasks = (self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up())
+        return tasks if self.sending is None else (*tasks, self.sending.keep_up())
 
     async def close(self) -> None:
         """Brings to the store what it will take, and lets go."""
+        if self.sending is not None:
+            await self.sending.close()
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
@@ -125,6 +137,8 @@ class Plane:
             if kind is Kind.BATCH:
                 batch = decode(message)
                 self.metrics.merge(batch)
+                if self.sending is not None:
+                    self.sending.add(message, sum(len(exposures) for _, exposures in batch.exposures))
                 for line, exposures in batch.exposures:
                     self.exposures.add(line, exposures)
                     self.ledger.add(line, exposures)

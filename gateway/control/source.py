@@ -16,6 +16,7 @@ from pathlib import Path
 
 from config.load import Loaded
 from config.schema import Config
+from gateway.control.telemetry.settings import Telemetry
 from gateway.providers.registry import verify
 from gateway.store.registry import make
 from routing.compile import compile_snapshot
@@ -45,10 +46,12 @@ class Source:
     secrets: Secrets = field(repr=False)
     snapshot: Snapshot
     since: float
+    telemetry: Telemetry | None = None
+    """What the environment asks to be sent; the same for as long as the gateway runs."""
 
     def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
         """The source after a good edit: the next revision. Raises ProviderRefused, StoreRefused."""
-        snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1)
+        snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1, self.telemetry)
         return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
 
     def dump(self) -> bytes:
@@ -63,7 +66,9 @@ class Source:
         return source
 
 
-def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
+def compile_source(
+    config: Config, secrets: Secrets, revision: int, telemetry: Telemetry | None = None
+) -> Snapshot:
     """The snapshot of a configuration; signing keys that it gives win over the deployment's own.
 
     Raises ProviderRefused when a worker could not make the provider of an upstream, StoreRefused for a store
@@ -76,6 +81,8 @@ def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
     snapshot = compile_snapshot(
         config, revision=revision, signing_keys=keys or (secrets.signing_key,), unit_key=secrets.unit_key
     )
+    if telemetry is not None:
+        snapshot = replace(snapshot, tracing=telemetry.tracing)
     make(config.store.url.get_secret_value(), Path(), snapshot.signing_keys)
     asyncio.run(_verify(snapshot))
     return snapshot
