@@ -25,7 +25,7 @@ def wants_openmetrics(accept: str) -> bool:
     for choice in accept.split(","):
         kind, *rest = (part.strip() for part in choice.lower().split(";"))
         options = dict(part.split("=", 1) for part in rest if "=" in part)
-        if kind not in best or kind != "text/plain" and options.get("version", "1.0.0") != "1.0.0":
+        if kind not in best or kind != "text/plain" and options.get("version", "1.0.0").strip('"') != "1.0.0":
             continue
         try:
             best[kind] = max(best[kind], float(options.get("q", "1")))

@@ -59,7 +59,7 @@ class Receiver(Background):
         return found
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 headers = {
@@ -67,9 +67,16 @@ class Receiver(Background):
                 }
                 body = await reader.readexactly(int(headers["content-length"]))
                 self._take(head[0].split(" ")[1], headers, body)
-                await asyncio.sleep(self.delay)
+                if self.delay and await self._left(reader):
+                    return
                 writer.write(b"HTTP/1.1 %d X\r\ncontent-length: 0\r\n\r\n" % self.status)
                 await writer.drain()
+
+    async def _left(self, reader: asyncio.StreamReader) -> bool:
+        """Waits; true when the sender has gone meanwhile."""
+        going = asyncio.ensure_future(reader.read(1))
+        await asyncio.wait((going,), timeout=self.delay)
+        return going.done() or not going.cancel()
 
     def _take(self, path: str, headers: dict[str, str], body: bytes) -> None:
         self.requests.append((path, headers))

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from time import monotonic
 
 import msgspec
 
@@ -15,8 +16,10 @@ from gateway.control.telemetry.settings import Telemetry
 from gateway.control.telemetry.wire import World, decode_lost, encode
 
 MODULE = "gateway.control.telemetry.child"
-PAUSE = 5.0
-"""Seconds before a process that has died is started again."""
+PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before a process that has died is started again; twice as long each time, at most."""
+LONG = 60.0
+"""Seconds of life after which a death is no habit."""
 PATIENCE = 3.0
 """Seconds that it has to leave by itself."""
 log = logging.getLogger("headgate.control")
@@ -46,12 +49,17 @@ class Sending:
 
     async def keep_up(self) -> None:
         """Keeps the process running, for ever."""
+        pause = PAUSE
         while True:
+            born = monotonic()
             self._start()
             await self._ended.wait()
-            log.warning("the process that sends telemetry has ended; starting it again in %g s", PAUSE)
+            if monotonic() - born > LONG:
+                pause = PAUSE
+            log.warning("the process that sends telemetry has ended; starting it again in %g s", pause)
             await self._end(kill=True)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def _start(self) -> None:
         ours, theirs = pair()
