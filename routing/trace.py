@@ -10,6 +10,7 @@ Samplers are those that OpenTelemetry defines for `OTEL_TRACES_SAMPLER` (specifi
 from __future__ import annotations
 
 import re
+from binascii import a2b_hex, b2a_hex
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,15 +33,17 @@ class Parent(NamedTuple):
 def parent_of(traceparent: bytes) -> Parent | None:
     """What the header says; None for one that is not valid, which is to be taken for none."""
     found = _spelling(traceparent)
-    if found is None or (found[1] == b"00" and found[5] is not None):
+    if found is None:
         return None
-    trace, span, flags = (bytes.fromhex(found[group].decode()) for group in (2, 3, 4))
-    return Parent(trace, span, flags[0] & (SAMPLED | RANDOM))
+    version, trace, span, flags, more = found.groups()
+    if version == b"00" and more is not None:
+        return None
+    return Parent(a2b_hex(trace), a2b_hex(span), int(flags, 16) & (SAMPLED | RANDOM))
 
 
 def traceparent(trace: bytes, span: bytes, flags: int) -> bytes:
     """The header that names this span as the caller."""
-    return b"00-%b-%b-%02x" % (trace.hex().encode(), span.hex().encode(), flags)
+    return b"00-%b-%b-%02x" % (b2a_hex(trace), b2a_hex(span), flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Sampler:
     def samples(self, trace: bytes, parent: Parent | None) -> bool:
         """Whether a request in this trace is recorded."""
         if parent is not None and self.by_parent:
-            return bool(parent.flags & SAMPLED)
-        return int.from_bytes(trace[8:], "big") < self.bound
+            return parent.flags & SAMPLED != 0
+        return self.bound == WHOLE or int.from_bytes(trace[8:], "big") < self.bound
 
 
 @dataclass(frozen=True, slots=True)

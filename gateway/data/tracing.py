@@ -22,10 +22,10 @@ from gateway.data.sse import data_of, events
 from gateway.providers.base import Call
 from routing.trace import RANDOM, Tracing, parent_of, traceparent
 
-NUMBERS = (
+NUMBERS = frozenset((
     "max_tokens", "max_completion_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty",
     "seed", "n",
-)  # fmt: skip
+))  # fmt: skip
 """Numbers of a request that its span shows."""
 LONGEST = 256
 """Characters of a name that an upstream gives; the rest of a longer one is left out."""
@@ -52,7 +52,8 @@ class Tail:
 
 def begin(account: Account, headers: Mapping[bytes, bytes], tracing: Tracing | None, path: str) -> None:
     """The request has been routed: finds its trace, or begins one where telemetry is on."""
-    parent = parent_of(headers.get(b"traceparent", b""))
+    header = headers.get(b"traceparent")
+    parent = None if header is None else parent_of(header)
     if parent is not None:
         account.trace = parent.trace
     if tracing is None:
@@ -60,12 +61,13 @@ def begin(account: Account, headers: Mapping[bytes, bytes], tracing: Tracing | N
     spans = account.spans = Spans(path)
     if tracing.sampler is None:
         return
+    drawn = os.urandom(24)
     if parent is None:
-        account.trace = os.urandom(16)
+        account.trace = drawn[8:]
     else:
         spans.parent, spans.flags = parent.span, parent.flags & RANDOM
     spans.flags |= tracing.sampler.samples(account.trace, parent)
-    spans.span = os.urandom(8)
+    spans.span = drawn[:8]
 
 
 def follow(account: Account, spans: Spans, attempt: Attempt, call: Call, asked: dict[str, float]) -> Call:
@@ -84,7 +86,7 @@ def follow(account: Account, spans: Spans, attempt: Attempt, call: Call, asked: 
 
 def numbers_of(body: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a request's body that its span shows."""
-    return {name: body[name] for name in NUMBERS if type(body.get(name)) in (int, float)}
+    return {name: body[name] for name in NUMBERS & body.keys() if type(body[name]) in (int, float)}
 
 
 def ended(tried: Tried, attempt: Attempt, seconds: float) -> None:

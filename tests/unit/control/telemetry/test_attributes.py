@@ -71,7 +71,8 @@ def test_earlier_names_beside_the_present_ones():
 @pytest.mark.parametrize(
     "result, code, fault",
     [("ok", 200, ""), ("cancelled", 200, ""), ("server_error", 503, "503"),
-     ("server_error", 200, "server_error"), ("timeout", 0, "timeout"), ("rate_limited", 429, "429"), ("broken", 200, "broken")],
+     ("server_error", 200, "server_error"), ("timeout", 0, "timeout"), ("rate_limited", 429, "429"),
+     ("broken", 200, "broken")],
 )  # fmt: skip
 def test_what_went_wrong_with_an_attempt(result, code, fault):
     assert fault_of(tried(result, code)) == fault
