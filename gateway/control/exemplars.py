@@ -11,7 +11,7 @@ characters of the 128 that OpenMetrics allows.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.channel import series
@@ -20,6 +20,8 @@ from gateway.channel.series import Labels, Series
 
 Place = tuple[str, Labels]
 """A series: the family's name and the label values."""
+_Bucket = tuple[str, str, str, int]
+"""Route, segment, variant; the bucket's number."""
 
 
 class Exemplar(NamedTuple):
@@ -36,33 +38,37 @@ class Exemplars:
         self._known: dict[Place, dict[int, Exemplar]] = {}
 
     def take(self, exposures: Iterable[Exposure]) -> None:
-        """Takes in what has come since the last time, the newest first."""
-        newest: dict[tuple[Place, int], tuple[Exposure, float]] = {}
-        for exposure in exposures:
-            for place, bucket, value in _placed(exposure):
-                newest.setdefault((place, bucket), (exposure, value))
-        for (place, bucket), (exposure, value) in newest.items():
-            known = self._known.setdefault(place, {})
-            before = known.get(bucket)
-            # Workers report by turns: a later message may hold an earlier request.
-            if before is None or before.time < exposure.time:
-                known[bucket] = Exemplar(exposure.time, _text(exposure, value))
+        """Takes in what has come since the last time, the newest first: maybe thousands."""
+        lasted: dict[_Bucket, Exposure] = {}
+        began: dict[_Bucket, Exposure] = {}
+        failed: dict[Labels, Exposure] = {}
+        bounds = series.SECONDS
+        for one in exposures:
+            route, segment, variant, first = one.route, one.segment, one.variant, one.first_token
+            bucket = route, segment, variant, bisect_left(bounds, one.duration)
+            if bucket not in lasted:
+                lasted[bucket] = one
+            if first:
+                began.setdefault((route, segment, variant, bisect_left(bounds, first)), one)
+            if one.status != "ok":
+                failed.setdefault((route, segment, variant, one.served, one.stratum, one.status), one)
+        for (*labels, number), one in lasted.items():
+            self._take((series.REQUEST_DURATION.name, tuple(labels)), number, one, one.duration)
+        for (*labels, number), one in began.items():
+            self._take((series.FIRST_TOKEN.name, tuple(labels)), number, one, one.first_token)
+        for ended, one in failed.items():
+            self._take((series.REQUESTS.name, ended), 0, one, 1.0)
+
+    def _take(self, place: Place, number: int, exposure: Exposure, value: float) -> None:
+        known = self._known.setdefault(place, {})
+        before = known.get(number)
+        # Workers report by turns: a later message may hold an earlier request.
+        if before is None or before.time < exposure.time:
+            known[number] = Exemplar(exposure.time, _text(exposure, value))
 
     def of(self, one: Series, labels: Labels) -> Mapping[int, Exemplar] | None:
         """Those of a histogram's buckets by number, of a counter as number 0; None: there are none."""
         return self._known.get((one.name, labels))
-
-
-def _placed(exposure: Exposure) -> Iterator[tuple[Place, int, float]]:
-    """The series that counted a request, its bucket there and its value."""
-    labels = (exposure.route, exposure.segment, exposure.variant)
-    duration, first_token = exposure.duration, exposure.first_token
-    yield (series.REQUEST_DURATION.name, labels), bisect_left(series.SECONDS, duration), duration
-    if first_token:
-        yield (series.FIRST_TOKEN.name, labels), bisect_left(series.SECONDS, first_token), first_token
-    if exposure.status != "ok":
-        ended = (*labels, exposure.served, exposure.stratum, exposure.status)
-        yield (series.REQUESTS.name, ended), 0, 1.0
 
 
 def _text(exposure: Exposure, value: float) -> str:
