@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.channel import series
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 from gateway.channel.series import Labels, Series
 
 Place = tuple[str, Labels]
@@ -37,21 +37,21 @@ class Exemplars:
     def __init__(self) -> None:
         self._known: dict[Place, dict[int, Exemplar]] = {}
 
-    def take(self, exposures: Iterable[Exposure]) -> None:
+    def take(self, exposures: Iterable[tuple[Line, Exposure]]) -> None:
         """Takes in what has come since the last time, the newest first: maybe thousands."""
         lasted: dict[_Bucket, Exposure] = {}
         began: dict[_Bucket, Exposure] = {}
         failed: dict[Labels, Exposure] = {}
         bounds = series.SECONDS
-        for one in exposures:
-            route, segment, variant, first = one.route, one.segment, one.variant, one.first_token
+        for line, one in exposures:
+            route, segment, variant, first = line.route, line.segment, line.variant, one.first_token
             bucket = route, segment, variant, bisect_left(bounds, one.duration)
             if bucket not in lasted:
                 lasted[bucket] = one
             if first:
                 began.setdefault((route, segment, variant, bisect_left(bounds, first)), one)
-            if one.status != "ok":
-                failed.setdefault((route, segment, variant, one.served, one.stratum, one.status), one)
+            if line.status != "ok":
+                failed.setdefault((route, segment, variant, line.served, line.stratum, line.status), one)
         for (*labels, number), one in lasted.items():
             self._take((series.REQUEST_DURATION.name, tuple(labels)), number, one, one.duration)
         for (*labels, number), one in began.items():

@@ -7,7 +7,9 @@ no answer and no sticky key is among them.
 
 from __future__ import annotations
 
-from gateway.channel.records import Exposure
+from typing import NamedTuple
+
+from gateway.channel.records import Exposure, Line
 from gateway.channel.spans import Spans, Tried
 from gateway.control.telemetry.origins import Origin
 
@@ -41,6 +43,14 @@ NO_FAULT = frozenset(("ok", "cancelled"))
 NOBODY = Origin("", "headgate")
 
 
+class Ended(NamedTuple):
+    """A request that has ended, as a worker reports it."""
+
+    line: Line
+    exposure: Exposure
+    spans: Spans
+
+
 def operation_of(spans: Spans) -> str:
     """`gen_ai.operation.name`."""
     return OPERATIONS.get(spans.path, spans.path.strip("/"))
@@ -53,43 +63,45 @@ def fault_of(tried: Tried) -> str:
     return str(tried.code) if tried.code >= 400 else tried.result
 
 
-def failure_of(exposure: Exposure, spans: Spans) -> str:
+def failure_of(ended: Ended) -> str:
     """`error.type` of a request: a 5xx of ours, or a stream that broke off; empty: it was no failure."""
-    if spans.code >= 500:
-        return str(spans.code)
-    broken = exposure.status not in ("ok", "client_error", "cancelled") and spans.code == 200
-    return exposure.status if broken else ""
+    code, status = ended.spans.code, ended.line.status
+    if code >= 500:
+        return str(code)
+    broken = status not in ("ok", "client_error", "cancelled") and code == 200
+    return status if broken else ""
 
 
-def of_request(exposure: Exposure, spans: Spans, stage: int | None) -> Attributes:
+def of_request(ended: Ended, stage: int | None) -> Attributes:
     """A request's own."""
+    line, exposure, spans = ended
     path = f"/v1{spans.path}"
     attributes: Attributes = {
         "http.request.method": "POST",
         "http.route": path,
         "url.path": path,
         "url.scheme": "http",
-        "headgate.application": exposure.application,
-        "headgate.route": exposure.route,
-        "headgate.segment": exposure.segment,
-        "headgate.variant": exposure.variant,
-        "headgate.served_variant": exposure.served,
-        "headgate.reason": exposure.reason,
-        "headgate.stratum": exposure.stratum,
-        "headgate.status": exposure.status,
+        "headgate.application": line.application,
+        "headgate.route": line.route,
+        "headgate.segment": line.segment,
+        "headgate.variant": line.variant,
+        "headgate.served_variant": line.served,
+        "headgate.reason": line.reason,
+        "headgate.stratum": line.stratum,
+        "headgate.status": line.status,
         "headgate.attempts": exposure.attempts,
         "headgate.request_id": exposure.nonce.hex(),
     }
-    if exposure.epoch:
-        attributes["headgate.epoch"] = exposure.epoch
-        attributes["headgate.period"] = exposure.period
+    if line.epoch:
+        attributes["headgate.epoch"] = line.epoch
+        attributes["headgate.period"] = line.period
         if stage is not None:
             attributes["headgate.stage"] = stage
-    if exposure.weight:
-        attributes["headgate.probability"] = exposure.weight / 10_000
+    if line.weight:
+        attributes["headgate.probability"] = line.weight / 10_000
     if exposure.cost >= 0:
         attributes["headgate.cost_usd"] = exposure.cost
-    if exposure.status != "cancelled" or exposure.first_token or spans.code != 200:
+    if line.status != "cancelled" or exposure.first_token or spans.code != 200:
         attributes["http.response.status_code"] = spans.code
     return attributes
 
@@ -110,12 +122,13 @@ def of_call(operation: str, origin: Origin, model: str, *, old: bool) -> Attribu
     return attributes
 
 
-def of_attempt(exposure: Exposure, spans: Spans, number: int, *, old: bool) -> Attributes:
+def of_attempt(ended: Ended, number: int, *, old: bool) -> Attributes:
     """What an attempt's span has besides; `number` counts from 1."""
+    line, exposure, spans = ended
     tried = spans.attempts[number - 1]
     attributes: Attributes = {
-        "headgate.route": exposure.route,
-        "headgate.segment": exposure.segment,
+        "headgate.route": line.route,
+        "headgate.segment": line.segment,
         "headgate.variant": tried.variant,
         "headgate.upstream": tried.upstream,
         "headgate.attempt": number,
@@ -124,7 +137,7 @@ def of_attempt(exposure: Exposure, spans: Spans, number: int, *, old: bool) -> A
     for name, value in tried.asked.items():
         if name != "n" or value != 1:
             attributes[ASKED[name]] = int(value) if name in WHOLE else value
-    if exposure.streamed:
+    if line.streamed:
         attributes["gen_ai.request.stream"] = True
     if tried.code:
         attributes["http.response.status_code"] = tried.code
@@ -136,14 +149,15 @@ def of_attempt(exposure: Exposure, spans: Spans, number: int, *, old: bool) -> A
         attributes["gen_ai.response.model"] = tried.answered_by
     if tried.finish:
         attributes["gen_ai.response.finish_reasons"] = tried.finish
-    if number == len(spans.attempts) and tells_usage(exposure):
+    if number == len(spans.attempts) and tells_usage(ended):
         attributes |= _usage(exposure, old)
     return attributes
 
 
-def tells_usage(exposure: Exposure) -> bool:
+def tells_usage(ended: Ended) -> bool:
     """Whether the upstream has told what it used."""
-    return not exposure.estimated and tokens_in(exposure) + tokens_out(exposure) > 0
+    exposure = ended.exposure
+    return not ended.line.estimated and tokens_in(exposure) + tokens_out(exposure) > 0
 
 
 def tokens_in(exposure: Exposure) -> int:

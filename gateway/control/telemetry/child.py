@@ -30,11 +30,13 @@ from opentelemetry.sdk.resources import Resource
 
 from gateway.channel.link import Kind, Link
 from gateway.channel.records import decode
+from gateway.control.telemetry.attributes import Ended
 from gateway.control.telemetry.conveyor import Conveyor
 from gateway.control.telemetry.meter import Meter
 from gateway.control.telemetry.tracer import Tracer
 from gateway.control.telemetry.wire import Lost, decode_world, encode
 from gateway.log import configure
+from routing.trace import SAMPLED
 
 NICE = 10
 """Where cores are short it comes last."""
@@ -100,18 +102,20 @@ class Sender:
 
     def _take(self, message: bytes) -> None:
         try:
-            exposures = decode(message).exposures
+            lines = decode(message).exposures
         except msgspec.DecodeError:
             log.warning("a worker's message could not be read")
             return
-        for exposure in exposures:
-            spans = exposure.spans
-            if spans is None:
-                continue
-            if self._figures is not None:
-                self._meter.count(exposure, spans)
-            if self._conveyor is not None and spans.flags & 1:
-                self._conveyor.add(self._tracer.spans_of(exposure, spans))
+        for line, exposures in lines:
+            for exposure in exposures:
+                if exposure.spans is not None:
+                    self._report(Ended(line, exposure, exposure.spans))
+
+    def _report(self, ended: Ended) -> None:
+        if self._figures is not None:
+            self._meter.count(ended)
+        if self._conveyor is not None and ended.spans.flags & SAMPLED:
+            self._conveyor.add(self._tracer.spans_of(ended))
 
     def _tell(self) -> None:
         failed = self._figures.failed if self._figures is not None else 0

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from opentelemetry.metrics import MeterProvider
 
-from gateway.channel.records import Exposure
-from gateway.channel.spans import Spans, Tried
+from gateway.channel.spans import Tried
 from gateway.control.telemetry.attributes import (
     NOBODY,
     SCHEMA,
     Attributes,
+    Ended,
     failure_of,
     fault_of,
     of_call,
@@ -59,36 +59,37 @@ class Meter:
             explicit_bucket_boundaries_advisory=FIRST_TOKEN,
         )  # fmt: skip
 
-    def count(self, exposure: Exposure, spans: Spans) -> None:
+    def count(self, ended: Ended) -> None:
         """One request, with its attempts."""
+        line, exposure, spans = ended
         shared: Attributes = {}
         for tried in spans.attempts:
-            shared = self._shared(exposure, spans, tried)
+            shared = self._shared(ended, tried)
             attributes = shared | {"headgate.variant": tried.variant}
             fault = fault_of(tried)
             self._duration.record(tried.duration, attributes | {"error.type": fault} if fault else attributes)
             if tried.first:
                 self._first_chunk.record(tried.first, attributes)
-        if spans.attempts and tells_usage(exposure):
-            attributes = shared | {"headgate.variant": exposure.served}
+        if spans.attempts and tells_usage(ended):
+            attributes = shared | {"headgate.variant": line.served}
             self._tokens.record(tokens_in(exposure), attributes | {"gen_ai.token.type": "input"})
             self._tokens.record(tokens_out(exposure), attributes | {"gen_ai.token.type": "output"})
         # What the client knows the gateway by is not the upstream's address.
         own = {name: value for name, value in shared.items() if not name.startswith("server.")}
-        own |= {"headgate.segment": exposure.segment, "headgate.variant": exposure.variant}
-        if exposure.status == "ok" and exposure.first_token:
+        own |= {"headgate.segment": line.segment, "headgate.variant": line.variant}
+        if line.status == "ok" and exposure.first_token:
             self._first_token.record(exposure.first_token, own)
-        failure = failure_of(exposure, spans)
+        failure = failure_of(ended)
         self._request.record(exposure.duration, own | {"error.type": failure} if failure else own)
 
-    def _shared(self, exposure: Exposure, spans: Spans, tried: Tried) -> Attributes:
+    def _shared(self, ended: Ended, tried: Tried) -> Attributes:
         """Of a direct request the model is the client's word: it stands under the upstream's name only."""
-        direct = exposure.reason == "direct"
+        direct = ended.line.reason == "direct"
         origin = self.origins.get(tried.upstream, NOBODY)
-        attributes = of_call(operation_of(spans), origin, tried.model, old=self._old)
-        attributes["headgate.route"] = exposure.route
+        attributes = of_call(operation_of(ended.spans), origin, tried.model, old=self._old)
+        attributes["headgate.route"] = ended.line.route
         if direct:
-            attributes["gen_ai.request.model"] = exposure.route
+            attributes["gen_ai.request.model"] = ended.line.route
         elif tried.answered_by:
             attributes["gen_ai.response.model"] = tried.answered_by
         return attributes

@@ -13,12 +13,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from gateway.channel.records import Exposure
-from gateway.channel.spans import Spans
 from gateway.control.telemetry.attributes import (
     NOBODY,
     SCHEMA,
     Attributes,
+    Ended,
     failure_of,
     fault_of,
     of_attempt,
@@ -41,29 +40,30 @@ class Tracer:
         self.origins: Mapping[str, Origin] = {}
         self.stages: Mapping[tuple[str, str], int] = {}
 
-    def spans_of(self, exposure: Exposure, spans: Spans) -> list[ReadableSpan]:
+    def spans_of(self, ended: Ended) -> list[ReadableSpan]:
         """All of one request's."""
+        line, exposure, spans = ended
         trace, flags = int.from_bytes(exposure.trace, "big"), TraceFlags(spans.flags)
 
         def context(span: bytes, *, remote: bool = False) -> SpanContext:
             return SpanContext(trace, int.from_bytes(span, "big"), remote, flags)
 
         began = exposure.time - exposure.duration
-        failure = failure_of(exposure, spans)
+        failure = failure_of(ended)
         own = context(spans.span)
-        stage = self.stages.get((exposure.route, exposure.segment))
+        stage = self.stages.get((line.route, line.segment))
         made = [
             self._span(
                 f"POST /v1{spans.path}", SpanKind.SERVER, own,
                 context(spans.parent, remote=True) if spans.parent else None,
-                of_request(exposure, spans, stage), failure, began, exposure.time,
+                of_request(ended, stage), failure, began, exposure.time,
             )
         ]  # fmt: skip
         operation = operation_of(spans)
         for number, tried in enumerate(spans.attempts, 1):
             origin = self.origins.get(tried.upstream, NOBODY)
             attributes = of_call(operation, origin, tried.model, old=self._old)
-            attributes |= of_attempt(exposure, spans, number, old=self._old)
+            attributes |= of_attempt(ended, number, old=self._old)
             start = began + tried.started
             made.append(
                 self._span(

@@ -32,7 +32,7 @@ def shown(metrics: Metrics) -> float | None:
 async def watching(store: Store):
     """Metrics that are kept up to date with the store."""
     metrics = Metrics("1")
-    task = asyncio.create_task(Watcher(store, metrics, NOTHING, lambda terms: None).watch())
+    task = asyncio.create_task(Watcher(store, metrics, NOTHING).watch())
     try:
         yield metrics
     finally:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from gateway.channel import series
-from gateway.channel.records import Batch, Deltas, Exposure, Histogram
+from gateway.channel.records import Batch, Deltas, Exposure, Histogram, Line
 from gateway.control.exposures import KEPT, Exposures
 from gateway.control.metrics import Metrics
 
@@ -14,15 +17,18 @@ TRACE = bytes.fromhex("4bf92f3577b34da6a3ce929d0e0e4736")
 ACCEPT = "application/openmetrics-text"
 
 
-def exposure(number: int, duration: float, *, time: float = 0.0, status: str = "ok", **fields) -> Exposure:
-    return Exposure(
-        number.to_bytes(12, "big"), time or float(number), "tests", *PLACE, "base", "rollout", 1, 1, 0,
-        "compared", "none", 0, status, duration, fields.pop("first_token", 0.0), 1, 0, 0, 0, 0, 0.0, 1, False,
-        **fields,
-    )  # fmt: skip
+def line(status: str = "ok") -> Line:
+    return Line(
+        "tests", *PLACE, "base", "rollout", 1, 1, 0, "compared", "none", 0, status, 0, False, False, False
+    )
 
 
-def counted(*exposures: Exposure) -> Metrics:
+def exposure(number: int, duration: float, **fields: Any) -> Exposure:
+    made = Exposure(number.to_bytes(12, "big"), float(number), 0, 0, duration, 0.0, 1, 0, 0, 0, 0, 0.0, 1)
+    return msgspec.structs.replace(made, **fields)
+
+
+def counted() -> Metrics:
     """Metrics in which every series of these requests is there."""
     metrics = Metrics("1")
     histogram = Histogram([1] * (len(series.SECONDS) + 1), 1.0)
@@ -43,9 +49,9 @@ def shown(metrics: Metrics, exposures: Exposures, accept: str = ACCEPT) -> dict[
     }
 
 
-def kept(*several: Exposure) -> Exposures:
+def kept(*several: Exposure, status: str = "ok") -> Exposures:
     exposures = Exposures()
-    exposures.add(list(several))
+    exposures.add(line(status), several)
     return exposures
 
 
@@ -60,7 +66,8 @@ def test_the_newest_of_a_bucket():
 
 
 def test_traces_and_first_tokens_and_failures():
-    exposures = kept(exposure(1, 0.3, trace=TRACE, first_token=0.02), exposure(2, 60.0, status="timeout"))
+    exposures = kept(exposure(1, 0.3, trace=TRACE, first_token=0.02))
+    exposures.add(line("timeout"), [exposure(2, 60.0)])
     found = shown(counted(), exposures)
     first = found["headgate_time_to_first_token_seconds_bucket", "0.025"]
     assert first.labels["trace_id"] == TRACE.hex()
@@ -74,9 +81,9 @@ def test_traces_and_first_tokens_and_failures():
 def test_they_stay_until_there_is_a_newer_one():
     metrics, exposures = counted(), kept(exposure(9, 0.04))
     before = shown(metrics, exposures)
-    exposures.add([exposure(1, 0.04)])  # a worker's message that came late
+    exposures.add(line(), [exposure(1, 0.04)])  # a worker's message that came late
     assert shown(metrics, exposures) == before
-    exposures.add([exposure(10, 0.04)])
+    exposures.add(line(), [exposure(10, 0.04)])
     (one,) = shown(metrics, exposures).values()
     assert float(one.timestamp) == 10.0
 
@@ -90,8 +97,8 @@ def test_the_classic_format_has_none_and_takes_none_away():
 def test_what_is_not_remembered_is_not_looked_for():
     exposures = Exposures()
     for number in range(3):
-        exposures.add([exposure(number, 0.0)] * KEPT)
+        exposures.add(line(), [exposure(number, 0.0)] * KEPT)
     assert len(list(exposures.news())) == KEPT
     assert list(exposures.news()) == []
-    exposures.add([exposure(7, 0.0), exposure(8, 0.0)])
-    assert [one.time for one in exposures.news()] == [8.0, 7.0]
+    exposures.add(line(), [exposure(7, 0.0), exposure(8, 0.0)])
+    assert [one.time for _, one in exposures.news()] == [8.0, 7.0]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
-from gateway.channel.records import Exposure
+from gateway.channel.records import Exposure, Line
 from gateway.channel.spans import Spans, Tried
 from gateway.control.telemetry.attributes import (
+    Ended,
     failure_of,
     fault_of,
     of_attempt,
@@ -17,15 +21,17 @@ from gateway.control.telemetry.attributes import (
 from gateway.control.telemetry.origins import origins_of
 from routing.snapshot import Upstream
 
+LINE = Line("tests", "solver", "all", "base", "base", "variant", 0, 0, 0, "fixed", "none", 0, "ok", 0, False,
+            False, False)  # fmt: skip
+EXPOSURE = Exposure(bytes(12), 10.0, 0, 0, 1.0, 0.0, 1, 60, 40, 15, 5, -1.0, 1)
 
-def exposure(status: str = "ok", **fields) -> Exposure:
-    made = Exposure(
-        bytes(12), 10.0, "tests", "solver", "all", "base", "base", "variant", 0, 0, 0, "fixed", "none", 0,
-        status, 1.0, 0.0, 1, 60, 40, 15, 5, -1.0, 1, False,
-    )  # fmt: skip
-    for name, value in fields.items():
-        setattr(made, name, value)
-    return made
+
+def ended(spans: Spans, **fields: Any) -> Ended:
+    """A request with these fields of its line or its exposure."""
+    of_line = {name: value for name, value in fields.items() if name in Line.__struct_fields__}
+    rest = {name: value for name, value in fields.items() if name not in of_line}
+    line, exposure = msgspec.structs.replace(LINE, **of_line), msgspec.structs.replace(EXPOSURE, **rest)
+    return Ended(line, exposure, spans)
 
 
 def tried(result: str = "ok", code: int = 200, **fields) -> Tried:
@@ -64,7 +70,7 @@ def test_earlier_names_beside_the_present_ones():
     now, both = (of_call("chat", origin, "grok", old=old) for old in (False, True))
     assert both == now | {"gen_ai.system": "xai"} and now["gen_ai.provider.name"] == "x_ai"
     spans = Spans("/chat/completions", attempts=[tried()])
-    now, both = (of_attempt(exposure(), spans, 1, old=old) for old in (False, True))
+    now, both = (of_attempt(ended(spans), 1, old=old) for old in (False, True))
     assert both == now | {"gen_ai.usage.prompt_tokens": 100, "gen_ai.usage.completion_tokens": 20}
 
 
@@ -84,12 +90,14 @@ def test_what_went_wrong_with_an_attempt(result, code, fault):
      ("upstream_error", 200, "upstream_error"), ("upstream_error", 429, ""), ("timeout", 504, "504")],
 )  # fmt: skip
 def test_what_went_wrong_with_a_request(status, code, failure):
-    assert failure_of(exposure(status), Spans("", code=code)) == failure
+    assert failure_of(ended(Spans("", code=code), status=status)) == failure
 
 
 def test_who_left_before_an_answer_was_given_none():
     def said(**fields) -> bool:
-        return "http.response.status_code" in of_request(exposure("cancelled", **fields), Spans("/x"), None)
+        return "http.response.status_code" in of_request(
+            ended(Spans("/x"), status="cancelled", **fields), None
+        )
 
     assert not said()
     assert said(first_token=0.1)
@@ -97,27 +105,27 @@ def test_who_left_before_an_answer_was_given_none():
 
 def test_a_rollout_and_what_is_not_one():
     spans = Spans("/chat/completions")
-    plain = of_request(exposure(), spans, None)
+    plain = of_request(ended(spans), None)
     assert not {"headgate.stage", "headgate.epoch", "headgate.probability", "headgate.cost_usd"} & set(plain)
-    staged = of_request(exposure(epoch=2, period=3, weight=1000, cost=0.5), spans, 1)
+    staged = of_request(ended(spans, epoch=2, period=3, weight=1000, cost=0.5), 1)
     assert staged["headgate.stage"] == 1 and staged["headgate.epoch"] == 2
     assert (staged["headgate.probability"], staged["headgate.cost_usd"]) == (0.1, 0.5)
 
 
 def test_numbers_keep_their_types():
     spans = Spans("/chat/completions", attempts=[tried(asked={"seed": 7.0, "n": 1.0, "temperature": 1.0})])
-    said = of_attempt(exposure(), spans, 1, old=False)
+    said = of_attempt(ended(spans), 1, old=False)
     assert type(said["gen_ai.request.seed"]) is int and type(said["gen_ai.request.temperature"]) is float
     assert "gen_ai.request.choice.count" not in said
     spans.attempts[0].asked["n"] = 2.0
-    assert of_attempt(exposure(), spans, 1, old=False)["gen_ai.request.choice.count"] == 2
+    assert of_attempt(ended(spans), 1, old=False)["gen_ai.request.choice.count"] == 2
 
 
 @pytest.mark.parametrize(
     "fields", [{"estimated": True}, dict.fromkeys(("input", "cached_input", "output", "reasoning"), 0)]
 )
 def test_usage_that_nobody_told_is_none(fields):
-    said = of_attempt(exposure(**fields), Spans("/x", attempts=[tried()]), 1, old=True)
+    said = of_attempt(ended(Spans("/x", attempts=[tried()]), **fields), 1, old=True)
     assert not any("usage" in name for name in said)
 
 
