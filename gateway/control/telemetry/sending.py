@@ -32,6 +32,7 @@ class Sending:
         self._telemetry = telemetry
         self._lost = lost
         self._world = world
+        self._told = False
         self._link: Link | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ended = asyncio.Event()
@@ -39,12 +40,15 @@ class Sending:
     def serves(self, world: World) -> None:
         """Something else is being served from now on."""
         self._world = world
-        if self._link is not None:
-            self._link.try_send(Kind.WORLD, encode(world))
+        self._told = self._link is not None and self._link.try_send(Kind.WORLD, encode(world))
 
     def add(self, message: bytes, count: int) -> None:
         """A worker's message of so many requests, as it came; never waits."""
-        if count and (self._link is None or not self._link.try_send(Kind.BATCH, message)):
+        if not count:
+            return
+        if not self._told:
+            self.serves(self._world)
+        if self._link is None or not self._link.try_send(Kind.BATCH, message):
             self._lost("traces", count)
 
     async def keep_up(self) -> None:
