@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 
@@ -35,7 +36,7 @@ class Steady:
             raw("POST", CHAT, chat(route) | {"user": f"user-{number}"}) for number in range(USERS)
         ]
         self._waiting: list[str] = []
-        self._idle: list[Caller] = []
+        self._idle: deque[Caller] = deque()  # the longest idle first, before the gateway closes it
         self._crowd: list[Caller] = []
         self._over = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
@@ -70,7 +71,7 @@ class Steady:
         if not self._idle:
             self._idle.append(Caller(self._port))
             self._crowd.append(self._idle[-1])
-        one = self._idle.pop()
+        one = self._idle.popleft()
         told = await one.ask(self._requests[number % USERS])
         self._idle.append(one)
         if told.good:
