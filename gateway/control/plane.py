@@ -27,7 +27,7 @@ from gateway.control.metrics import Metrics
 from gateway.control.source import Source
 from gateway.control.standing import Watcher
 from gateway.control.telemetry.sending import Sending
-from gateway.control.telemetry.wire import world_of
+from gateway.control.telemetry.world import world_of
 from gateway.control.terms import terms_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
