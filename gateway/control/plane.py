@@ -122,14 +122,16 @@ class Plane:
 
     async def close(self) -> None:
         """Brings to the store what it will take, and lets go."""
-        if self.sending is not None:
-            await self.sending.close()
+        # Beside the rest, which must not be cut short because a receiver of telemetry takes its time.
+        sent = asyncio.create_task(self.sending.close()) if self.sending is not None else None
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
         await self.log.close()
         await self.journal.close()
         await self.store.close()
+        if sent is not None:
+            await sent
 
     def on_message(self, worker: Link, kind: Kind, message: bytes) -> None:
         """A worker has said something."""
