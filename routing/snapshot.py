@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from routing.trace import Tracing
+
 BASIS_POINTS = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
 
@@ -296,3 +298,5 @@ class Snapshot:
     direct: Mapping[str, Route] = field(default_factory=dict)
     """Upstream's name → the route of requests for `upstream/model`: one segment, one variant, whose model is
     filled in by the request."""
+    tracing: Tracing | None = None
+    """None: telemetry is off."""

@@ -34,6 +34,8 @@ class Kind(IntEnum):
     ANSWER = 12  # worker → control plane: answers.Answered
     RECEIPTS = 11  # control plane → worker: outcomes.Receipts
     HAND_OVER = 9  # supervisor → worker: a successor accepts on your socket; finish and leave
+    WORLD = 20  # control plane → telemetry: wire.World; it gets workers' BATCH too, and DRAIN
+    LOST = 21  # telemetry → control plane: wire.Lost
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

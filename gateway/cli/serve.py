@@ -16,6 +16,7 @@ from config.problems import ConfigError
 from gateway.control.controller.first import first_look
 from gateway.control.controller.keep import kept as kept_rollouts
 from gateway.control.source import Secrets, Source, compile_source, fingerprint
+from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
 from gateway.state import Unusable, adopt_unit_key, open_state
@@ -68,7 +69,7 @@ def command(
     except (ProviderRefused, StoreRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
-    for warning in source.loaded.warnings:
+    for warning in (*source.loaded.warnings, *telemetry_of(os.environ)[1]):
         log.warning("%s", warning)
     raise_descriptor_limit()
     try:
@@ -90,7 +91,8 @@ def first_source(path: Path | None, state: Path) -> Source:
     prints = fingerprint(loaded.files) | before
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
-    snapshot = compile_source(loaded.config, secrets, 1, {})  # refuses before anything is touched
+    telemetry, _ = telemetry_of(os.environ)
+    snapshot = compile_source(loaded.config, secrets, 1, {}, telemetry)  # refuses before anything is touched
     keys = snapshot.signing_keys
     known = kept_rollouts(kept.directory, keys)
     shared, documents = asyncio.run(first_look(loaded.config, state, keys, kept.unit_key, known))
@@ -98,10 +100,10 @@ def first_source(path: Path | None, state: Path) -> Source:
         adopt_unit_key(kept.directory, shared)
         secrets = Secrets(kept.signing_key, shared)
     if documents or shared != kept.unit_key:
-        snapshot = compile_source(loaded.config, secrets, 1, documents)
+        snapshot = compile_source(loaded.config, secrets, 1, documents, telemetry)
     return Source(
         path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
-        documents,
+        documents, telemetry,
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def _add_open(app: FastAPI, plane: Plane) -> None:
     @app.get("/metrics", response_class=Response)
     async def metrics(request: Request) -> Response:
         """What Prometheus scrapes."""
-        body, content_type = plane.metrics.render(request.headers.get("accept", ""))
+        body, content_type = plane.metrics.render(request.headers.get("accept", ""), plane.exposures)
         return Response(body, headers={"content-type": content_type})
 
     @app.get("/health/live")

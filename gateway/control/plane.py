@@ -30,6 +30,8 @@ from gateway.control.ledger import Ledger
 from gateway.control.metrics import Metrics
 from gateway.control.source import Source
 from gateway.control.standing import Watcher
+from gateway.control.telemetry.sending import Sending
+from gateway.control.telemetry.world import world_of
 from gateway.control.terms import terms_of
 from gateway.state import Unusable, adopt_unit_key, replica_of
 from gateway.store.base import StoreError
@@ -85,6 +87,11 @@ class Plane:
         )  # fmt: skip
         self._moving: asyncio.Task[None] | None = None
         self._adopting = asyncio.Lock()
+        self.sending: Sending | None = None
+        if source.telemetry is not None:
+            world = world_of(source.loaded.config, source.snapshot)
+            self.sending = Sending(source.telemetry, world, metrics.telemetry_lost)
+            metrics.telemetry_lost("traces", 0)
         self._take(source)
 
     @property
@@ -102,6 +109,8 @@ class Plane:
         self.judge.learn(source.loaded.config)
         self.log.take(source.loaded.config.capture)
         self.metrics.serves(source.snapshot, source.since)
+        if self.sending is not None:
+            self.sending.serves(world_of(source.loaded.config, source.snapshot))
         # After a control plane was killed between telling the supervisor and telling the workers, its
         # successor tells them; a worker that has this revision ignores it.
         message = pickle.dumps(source.snapshot, protocol=5)
@@ -156,9 +165,13 @@ class Plane:
         """What has to be done for ever."""
         yield from (self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up())
         yield from self.rollouts.work()
+        if self.sending is not None:
+            yield self.sending.keep_up()
 
     async def close(self) -> None:
         """Brings to the store what it will take, and lets go."""
+        # Beside the rest, which must not be cut short because a receiver of telemetry takes its time.
+        sent = asyncio.create_task(self.sending.close()) if self.sending is not None else None
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
@@ -166,6 +179,8 @@ class Plane:
         await self.log.close()
         await self.journal.close()
         await self.store.close()
+        if sent is not None:
+            await sent
 
     def on_message(self, worker: Link, kind: Kind, message: bytes) -> None:
         """A worker has said something."""
@@ -173,6 +188,8 @@ class Plane:
             if kind is Kind.BATCH:
                 batch = decode(message)
                 self.metrics.merge(batch)
+                if self.sending is not None:
+                    self.sending.add(message, sum(len(exposures) for _, exposures in batch.exposures))
                 for line, exposures in batch.exposures:
                     self.exposures.add(line, exposures)
                     self.ledger.add(line, exposures)

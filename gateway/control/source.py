@@ -17,6 +17,7 @@ from pathlib import Path
 from config.load import Loaded
 from config.schema import Config
 from gateway.control.controller.wishes import states_of, wishes_of
+from gateway.control.telemetry.settings import Telemetry
 from gateway.providers.registry import verify
 from gateway.store.registry import make
 from routing.compile import compile_snapshot
@@ -49,15 +50,19 @@ class Source:
     snapshot: Snapshot
     since: float
     documents: Mapping[str, Document] = field(default_factory=dict)
+    telemetry: Telemetry | None = None
+    """What the environment asks to be sent; the same for as long as the gateway runs."""
 
     def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
         """The source after a good edit: the next revision. Raises ProviderRefused, StoreRefused."""
-        snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1, self.documents)
+        snapshot = compile_source(
+            loaded.config, self.secrets, self.snapshot.revision + 1, self.documents, self.telemetry
+        )
         return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
 
     def moved(self, secrets: Secrets, documents: Mapping[str, Document], revision: int, now: float) -> Source:
         """The same configuration under a new revision, with rollouts and secrets as they are now."""
-        snapshot = _compile(self.loaded.config, secrets, revision, documents)
+        snapshot = _compile(self.loaded.config, secrets, revision, documents, self.telemetry)
         return replace(self, secrets=secrets, documents=documents, snapshot=snapshot, since=now)
 
     def dump(self) -> bytes:
@@ -73,14 +78,18 @@ class Source:
 
 
 def compile_source(
-    config: Config, secrets: Secrets, revision: int, documents: Mapping[str, Document]
+    config: Config,
+    secrets: Secrets,
+    revision: int,
+    documents: Mapping[str, Document],
+    telemetry: Telemetry | None = None,
 ) -> Snapshot:
     """The snapshot of a configuration, its rollouts as the documents have them.
 
     Raises ProviderRefused when a worker could not make the provider of an upstream, StoreRefused for a store
     that cannot be. Not to be called where an event loop runs.
     """
-    snapshot = _compile(config, secrets, revision, documents)
+    snapshot = _compile(config, secrets, revision, documents, telemetry)
     make(config.store.url.get_secret_value(), Path(), snapshot.signing_keys)
     asyncio.run(_verify(snapshot))
     return snapshot
@@ -95,12 +104,19 @@ def signing_keys_of(config: Config, secrets: Secrets) -> tuple[bytes, ...]:
     return keys or (secrets.signing_key,)
 
 
-def _compile(config: Config, secrets: Secrets, revision: int, documents: Mapping[str, Document]) -> Snapshot:
+def _compile(
+    config: Config,
+    secrets: Secrets,
+    revision: int,
+    documents: Mapping[str, Document],
+    telemetry: Telemetry | None,
+) -> Snapshot:
     keys = signing_keys_of(config, secrets)
     states = states_of(wishes_of(config).values(), documents)
-    return compile_snapshot(
+    snapshot = compile_snapshot(
         config, revision=revision, signing_keys=keys, unit_key=secrets.unit_key, rollouts=states
     )
+    return snapshot if telemetry is None else replace(snapshot, tracing=telemetry.tracing)
 
 
 async def _verify(snapshot: Snapshot) -> None:

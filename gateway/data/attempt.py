@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import time
+from typing import Protocol
 
 import msgspec
 
@@ -15,6 +16,18 @@ from routing.fallback import Result, of_status
 from routing.snapshot import Variant
 
 MAX_ERROR_BODY = 1024 * 1024
+
+
+class Seen(Protocol):
+    """What has been seen of a stream."""
+
+    def add(self, block: bytes) -> None:
+        """Another part of it has been relayed."""
+        ...
+
+    def tail(self) -> bytes:
+        """Its end, so far."""
+        ...
 
 
 class Attempt(msgspec.Struct):
@@ -32,6 +45,8 @@ class Attempt(msgspec.Struct):
     usage: Usage | None = None
     events: int = 0
     """Events of a stream that were relayed."""
+    seen: Seen | None = None
+    """What has been seen of a stream's end, where somebody wants to know."""
 
     @property
     def headers(self) -> dict[bytes, bytes]:

@@ -39,6 +39,7 @@ from gateway.data.refusal import translate
 from gateway.data.relay import Interrupted, estimate_usage, note_usage, relay_stream
 from gateway.data.request import Request
 from gateway.data.table import Table
+from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
 from routing.decide import decide
 from routing.errors import RoutingError
@@ -149,6 +150,8 @@ class Service:
             raise translate(error) from None
         breakers = table.breakers.get(decision.route.name, NONE)
         decision = account.decision = outside(decision, breakers)
+        if table.tracing is not None or b"traceparent" in headers:
+            begin(account, headers, table.tracing, "/chat/completions")
 
         route = decision.route
         attempts = Attempts(
@@ -164,20 +167,19 @@ class Service:
             note_usage(account, attempt.variant, attempt.usage)
             head = self._head(table, account, attempt)
             captured = Captured() if route.captures else None
+            attempt.seen = captured if captured is not None or account.spans is None else Tail()
             if attempt.splitter is None:
                 request.respond(200, head, attempt.body)
             else:
                 asked = _asks_usage(body)
-                await relay_stream(request, account, attempt, head, asked=asked, captured=captured)
+                await relay_stream(request, account, attempt, head, asked=asked, captured=attempt.seen)
             account.status = "ok"
             if captured is not None and self.capture is not None:
                 answer = attempt.body if attempt.splitter is None else captured.whole()
                 self.capture.answered(account, answer, request.body() if snapshot.content else b"")
         finally:
             if attempt.splitter is not None:
-                if account.usage is None and account.status != "ok":
-                    estimate_usage(account, attempt, body)
-                attempts.ended(attempt)
+                _stream_over(account, attempt, attempts, body)
 
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:
         """The last attempt gave no answer: an upstream's 4xx passes through, the rest is our own text."""
@@ -185,6 +187,8 @@ class Service:
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
+            if account.spans is not None:
+                account.spans.code = attempt.answer.status
             head = self._head(table, account, attempt)
             if attempt.answer.status == 409:
                 head += b"x-should-retry: false\r\n"
@@ -204,6 +208,8 @@ class Service:
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
         account.identify(table.sealer)
+        if account.spans is not None:
+            account.spans.code = error.status
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 
@@ -226,6 +232,12 @@ class Service:
             page = os.urandom(4080)
             self._nonces = [page[at : at + 12] for at in range(0, len(page), 12)]
         return self._nonces.pop()
+
+
+def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: dict[str, Any]) -> None:
+    if account.usage is None and account.status != "ok":
+        estimate_usage(account, attempt, body)
+    attempts.ended(attempt)
 
 
 def _asks_usage(body: dict[str, Any]) -> bool:

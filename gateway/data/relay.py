@@ -12,8 +12,7 @@ from time import monotonic
 from typing import Any
 
 from gateway.data.account import Account
-from gateway.data.attempt import Attempt
-from gateway.data.capture import Captured
+from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
 from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
@@ -56,7 +55,7 @@ async def relay_stream(
     head: bytes,
     *,
     asked: bool,
-    captured: Captured | None = None,
+    captured: Seen | None = None,
 ) -> None:
     """Writes a committed stream to its end.
 
@@ -87,7 +86,7 @@ async def relay_stream(
 
 class _Relay:
     def __init__(
-        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Captured | None
+        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Seen | None
     ) -> None:
         self._captured = captured
         self._request = request

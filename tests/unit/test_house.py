@@ -46,8 +46,8 @@ PURE = {
 """All that routing/ may import besides itself: nothing that reads, waits, draws or tells the time."""
 
 HEAVY = {
-    "fastapi", "jsonpath", "jsonschema_rs", "litellm", "markdown_it", "numpy", "openai", "prometheus_client",
-    "pydantic", "redis", "rich", "yaml",
+    "fastapi", "jsonpath", "jsonschema_rs", "litellm", "markdown_it", "numpy", "openai", "opentelemetry",
+    "prometheus_client", "pydantic", "redis", "rich", "yaml",
 }  # fmt: skip
 """What a worker must not load: memory and start-up time that every worker would pay."""
 
