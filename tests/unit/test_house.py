@@ -39,7 +39,7 @@ LAZY = {"gateway/providers/litellm.py"}
 
 PURE = {
     "__future__", "base64", "binascii", "bisect", "collections", "cryptography", "dataclasses", "enum",
-    "fractions", "functools", "hashlib", "hmac", "itertools", "json", "jsonpath", "jsonschema_rs",
+    "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "jsonpath", "jsonschema_rs",
     "markdown_it", "math", "msgspec", "operator", "orjson", "re", "statistics", "string", "struct", "types",
     "typing", "unicodedata", "zlib",
 }  # fmt: skip
