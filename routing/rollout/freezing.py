@@ -23,6 +23,8 @@ FIRM = 20
 LOWEST, HIGHEST = 0.01, 0.9
 WEEK = 7 * 24 * 3_600_000
 """Milliseconds. What is older says little of the baseline today."""
+KNOWN = 0.5
+"""The share of those units that a metric has to be known of."""
 COUNTED = "errors"
 """The metric of which every unit has a value that can have one."""
 SHARE = 0.95
@@ -49,7 +51,8 @@ def freeze(
     if units < ENOUGH:
         return None
     rates = {
-        metric: _rates(metric, [pair for pair in cells if pair[0].metric == metric]) for metric in METRICS
+        metric: _rates(metric, [pair for pair in cells if pair[0].metric == metric], units)
+        for metric in METRICS
     }
     slow, late = (
         quantile(_merged(spreads, recent, words), SHARE)
@@ -66,7 +69,10 @@ def rate_of(reference: Reference | None, metric: str, stratum: int) -> float:
     return rates.strata.get(stratum, rates.overall)
 
 
-def _rates(metric: str, cells: list[tuple[Cell, int]]) -> Rates:
+def _rates(metric: str, cells: list[tuple[Cell, int]], units: int) -> Rates:
+    """A metric that is not known of most units yet is not known: failures, say, may be told before passes."""
+    if sum(count for _, count in cells) < KNOWN * units:
+        cells = []
     overall = _shrunk(cells, USUAL_RATES[metric])
     strata = sorted({cell.stratum for cell, _ in cells})
     return Rates(

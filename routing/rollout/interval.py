@@ -29,7 +29,9 @@ def interval(units: Units, chance: float) -> Interval:
     """All m in [-1, 1] that neither test rules out.
 
     The capital against Δ ≤ m falls as m grows: X − m falls, and so does the stake. So what is ruled out is
-    one piece at either end, and bisection finds where it stops. Both ends are the middle if they overlap.
+    one piece at either end, and bisection finds where it stops. With one frozen rate the mean of X lies
+    between them (Jensen's inequality); strata that contradict each other may make them overlap, and then both
+    ends are the middle.
     """
     lower, upper = _edge(units, chance, 1), _edge(units, chance, -1)
     if lower > upper:

@@ -112,9 +112,14 @@ STAGE = 40_000
 
 
 def sticky(pattern: str, effect: Mapping[str, float]) -> Scenario:
-    """Two thousand users who come back, while a person sets 10, 50, 30 and 98 %."""
-    users = Users(2_000, pattern)  # type: ignore[arg-type]
+    """Users who come back, while a person sets 10, 50, 30 and 98 %."""
+    users = Users(10_000, pattern)  # type: ignore[arg-type]
     return replace(BASE, users=users, by_hand=HANDS, effect=effect)
+
+
+def few(effect: float) -> Scenario:
+    """Two thousand users, ten requests each: harder to tell apart than as many requests of strangers."""
+    return replace(BASE, users=Users(2_000), effect={FAILS: effect})
 
 
 def arriving() -> Plan:
@@ -162,6 +167,13 @@ ALL = [
     Row("drift, 5 points worse", replace(DRIFT, effect=WORSE), (POWER,), plan()),
     *(Row(f"sticky {each}, identical", sticky(each, {}), (FALSE, *RIVALS), plan()) for each in PATTERNS),
     *(Row(f"sticky {each}, 5 points worse", sticky(each, WORSE), (POWER,), plan()) for each in PATTERNS),
+    Row("2,000 users, 8 points worse", few(0.08), (Figure("rolled back", rolled_back),), plan()),
+    Row(
+        "2,000 users, 8 points worse, one outcome a user",
+        few(0.08),
+        (Figure("rolled back", rolled_back),),
+        plan(depth=1),
+    ),
     Row("hard then easy, identical", HARD_THEN_EASY, (FALSE, *RIVALS), plan()),
     Row(
         "hard then easy, 5 points worse",

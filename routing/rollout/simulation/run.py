@@ -146,5 +146,5 @@ def tell(result: Result, look: Look) -> None:
 
 
 def _action(look: Look) -> str:
-    evaluation = look.step.evaluation
-    return "" if evaluation is None else evaluation.verdict.action
+    assert look.step.evaluation is not None
+    return look.step.evaluation.verdict.action

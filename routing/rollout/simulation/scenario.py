@@ -35,7 +35,7 @@ class Users(NamedTuple):
 
     number: int
     pattern: Literal["even", "heavy", "bursts", "mixed"] = "even"
-    likeness: float = 0.5
+    likeness: float = 0.3
 
 
 class Reporting(NamedTuple):

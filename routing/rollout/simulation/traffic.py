@@ -15,6 +15,8 @@ from routing.snapshot import Key, Rollout
 
 HEADER = b"x-headgate-key"
 BURST = 3
+HEAVY = 0.75
+"""The exponent of Zipf's law."""
 _KEY = Key("simulation", "simulation", 0, frozenset())
 _CHANCE = 22  # bits of chance in a unit that is a request by itself
 
@@ -139,7 +141,7 @@ class _User:
         self._users = scenario.users
         self._draws = draws
         self._last = 0
-        weights = [1 / (rank + 1) for rank in range(self._users.number)]
+        weights = [(rank + 1) ** -HEAVY for rank in range(self._users.number)]
         self._bounds = list(accumulate(weights)) if self._users.pattern == "heavy" else []
 
     def next(self, number: int) -> bytes:

@@ -163,4 +163,4 @@ class Rollout(RuleBasedStateMachine):
 
 
 TestRollout = Rollout.TestCase
-TestRollout.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestRollout.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

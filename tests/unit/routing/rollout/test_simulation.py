@@ -1,0 +1,206 @@
+"""Simulated rollouts: the promises of `make bench-rollout` in small, and hard cases that need traffic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as changed
+
+from routing.evidence.cells import Evidence, evidence_of
+from routing.rollout.betting import averaged, capital, harm
+from routing.rollout.observed import Observed
+from routing.rollout.plan import Plan, Ratio
+from routing.rollout.reading import intervals
+from routing.rollout.simulation.books import Books
+from routing.rollout.simulation.rivals import FixedThreshold, PeekedZTest
+from routing.rollout.simulation.run import Look, Result, looks, run
+from routing.rollout.simulation.scenario import Mix, Reporting, Scenario, Users
+from tests.unit.routing.rollout.standing import LIMITS, plan
+
+FAILS = "validation_passed"
+HERE = 1_000_000
+MINUTE = 60_000
+
+
+def alone(**keys: Any) -> Plan:
+    """Validation alone, at 10 %; promotion waits."""
+    return plan(10, 50, metrics=(FAILS,), **{"mode": "recommend", "validated": True, **keys})
+
+
+def runs(wish: Plan, scenario: Scenario, number: int) -> list[Result]:
+    return [run(wish, scenario, Random(seed), seed) for seed in range(HERE, HERE + number)]
+
+
+def last(wish: Plan, scenario: Scenario, seed: int = HERE) -> Look:
+    """The look that a run ends with."""
+    return list(looks(wish, scenario, Random(seed), seed))[-1]
+
+
+def test_identical_variants_that_are_looked_at_all_day_are_left_alone() -> None:
+    found = runs(alone(), Scenario(4_000), 5)
+    assert sum(one.rolled_back is not None for one in found) <= 1
+    assert all(one.requests == 4_000 and one.served == 0 for one in found if one.rolled_back is None)
+
+
+def test_a_worse_candidate_goes_back_before_it_has_done_much_harm() -> None:
+    found = runs(alone(), Scenario(6_000, effect={FAILS: 0.15}), 5)
+    assert all(one.phase == "rolled_back" for one in found)
+    assert sum(one.served for one in found) / len(found) < 30
+    assert all(one.transitions is not None and one.transitions[-1].cause == "harm" for one in found)
+
+
+def test_a_run_can_be_had_again() -> None:
+    scenario = Scenario(2_000, effect={FAILS: 0.15}, users=Users(300, "mixed"))
+    assert run(alone(), scenario, Random(5), 5) == run(alone(), scenario, Random(5), 5)
+    assert run(alone(), scenario, Random(5), 5) != run(alone(), scenario, Random(6), 6)
+
+
+def test_good_candidates_climb_through_every_stage() -> None:
+    wish = plan(bake=60_000)
+    better = Scenario(20_000, rate=10.0, effect={FAILS: -0.08, "errors": -0.01}, slower=0.6)
+    found = run(wish, better, Random(1), 1)
+    assert found.phase == "promoted" and found.promoted is not None and found.transitions is not None
+    assert [(one.after, one.weight) for one in found.transitions] == [
+        ("running", 5_000), ("baking", 9_800), ("promoted", 10_000),
+    ]  # fmt: skip
+
+
+def test_drift_while_the_weight_moves_is_nobodys_fault() -> None:
+    drifting = Scenario(4_000, drift=0.2, by_hand=((2_000, 5_000),))
+    found = runs(alone(), drifting, 3)
+    assert sum(one.rolled_back is not None for one in found) <= 1
+
+
+def test_easy_requests_do_not_flatter_a_worse_candidate() -> None:
+    """Hard requests while it has 10 %, easy ones at 50 %: its share of failures is the lower one."""
+    mixes = (Mix(0, (0.0, 1.0), (-0.08, 0.3)), Mix(3_000, (1.0, 0.0), (-0.08, 0.3)))
+    scenario = Scenario(9_000, effect={FAILS: 0.08}, mixes=mixes, by_hand=((3_000, 5_000),))
+    found = runs(alone(), scenario, 2)
+    assert all(one.phase == "rolled_back" for one in found)
+    sent = [one for look in looks(alone(mode="manual"), scenario, Random(1), 1) for one in look.sent]
+    failed = [
+        sum(one.bad for one in sent if one.exposure.candidate == side)
+        / sum(one.exposure.candidate == side for one in sent)
+        for side in (False, True)
+    ]
+    assert failed[True] < failed[False], "as a dashboard would have it"
+
+
+def test_failures_told_in_a_minute_and_passes_in_two_hours_hold() -> None:
+    reporting = Reporting(passed_after=120 * MINUTE, failed_after=MINUTE)
+    for look in looks(alone(), Scenario(2_000, reporting=reporting), Random(1), 1):
+        assert look.document.phase == "running" and look.document.recommendation is None
+    assert look.step.evaluation is not None
+    one = look.step.evaluation.comparisons[FAILS]
+    assert one.uncovered and one.verdict == "inconclusive"
+
+
+def test_and_a_worse_candidate_is_found_out_all_the_same() -> None:
+    reporting = Reporting(passed_after=120 * MINUTE, failed_after=MINUTE)
+    found = runs(alone(), Scenario(9_000, effect={FAILS: 0.15}, reporting=reporting), 2)
+    assert all(one.phase == "rolled_back" for one in found)
+
+
+def test_failures_that_the_candidate_reports_less_often_hold_and_show_the_tipping_point() -> None:
+    """It fails 20 % and half of that is never told."""
+    wish = alone()
+    scenario = Scenario(5_000, effect={FAILS: 0.1}, reporting=Reporting(failures=0.5))
+    look = last(wish, scenario)
+    assert look.document.recommendation is None and look.step.evaluation is not None
+    assert look.step.evaluation.comparisons[FAILS].uncovered
+    found = intervals(look.document, Observed(look.evidence), wish, look.step.evaluation)[FAILS]
+    assert found.tipping is not None and 0.0 < found.tipping < 0.5, "less than the half that is hidden"
+
+
+def test_what_the_fallback_saves_is_charged_to_the_candidate() -> None:
+    """8 % of its requests are answered by the baseline, and pass."""
+    wish = plan(10, 50, mode="recommend", validated=True)
+    found = runs(wish, Scenario(6_000, effect={"errors": 0.08}), 2)
+    assert all(one.phase == "rolled_back" for one in found)
+
+
+@pytest.mark.parametrize("pattern", ["even", "heavy", "bursts", "mixed"])
+def test_users_who_come_back_are_one_unit_each_and_read_as_they_are_folded(pattern: Any) -> None:
+    wish = plan(10, 50, metrics=tuple(LIMITS), mode="recommend", validated=True)
+    wish = changed(wish, ratios={"cost_per_success": Ratio(1.1, 0.02)})
+    scenario = Scenario(
+        1_500, users=Users(200, pattern), by_hand=((500, 5_000), (1_000, 3_000)),
+        reporting=Reporting(0.9, 0.8, passed_after=5 * MINUTE),
+    )  # fmt: skip
+    for look in looks(wish, scenario, Random(1), 1):
+        units = sum(n for cell, n in look.evidence.cells.items() if cell.metric == "errors")
+        assert units <= look.requests
+        assert sum(cost.n for cost in look.evidence.costs.values()) == units
+    if pattern != "mixed":
+        assert units <= 3 * 200
+    assert {cell.n for cell in look.evidence.cells if cell.metric == "errors"} == {1, 2, 3}
+
+
+def test_books_that_are_read_in_parts_are_those_read_as_a_whole() -> None:
+    kept: list[Books] = []
+
+    class Kept(Books):
+        def __init__(self, depth: int) -> None:
+            super().__init__(depth)
+            kept.append(self)
+
+    for users in (None, Users(50)):
+        books = Kept(3)
+        scenario = Scenario(600, users=users)
+        for look in looks(plan(10, 50, validated=True), scenario, Random(1), 1):
+            for one in look.sent:
+                books.take(one.key, one.exposure, alone=one.alone)
+            partly: Evidence = books.close()
+        assert books.close() is partly, "nothing new"
+        assert partly == evidence_of(books._counts)
+
+
+def test_rivals_find_what_they_find() -> None:
+    z_test, fixed = PeekedZTest(0.03), FixedThreshold(0.13)
+    for look in looks(alone(mode="manual"), Scenario(2_500, effect={FAILS: 0.3}), Random(1), 1):
+        z_test.look(look.requests, look.sent)
+        fixed.look(look.requests, look.sent)
+    assert z_test.rolled_back is not None and z_test.rolled_back < 2_000
+    assert fixed.rolled_back is not None
+    better, checked = PeekedZTest(0.03), FixedThreshold(0.13)
+    for look in looks(alone(mode="manual"), Scenario(4_000, effect={FAILS: -0.08}), Random(1), 1):
+        better.look(look.requests, look.sent)
+        checked.look(look.requests, look.sent)
+    assert better.promoted is not None and checked.promoted is not None
+    for rival in (PeekedZTest(0.03), FixedThreshold(0.13)):
+        rival.look(1, [])
+        rival.look(2, look.sent[:1])
+        assert rival.rolled_back is None
+
+
+def test_a_z_test_without_any_failure_says_nothing() -> None:
+    rival = PeekedZTest(0.03)
+    for look in looks(alone(mode="manual"), Scenario(200, bad={FAILS: 0.0}), Random(1), 1):
+        rival.look(look.requests, look.sent)
+    assert rival.promoted is None
+
+
+@pytest.mark.parametrize(("chance", "rate"), [(0.1, 0.6), (0.5, 0.02)])
+def test_the_capital_of_a_fair_game_seldom_ever_grows_fifty_fold(chance: float, rate: float) -> None:
+    """Ville's inequality, 300 games of 1,000 units each, looked at after every 25th; ŷ is 0.1 all along."""
+    draws = Random(1)
+    won = 0
+    for _ in range(300):
+        counted: dict[tuple[float, bool, float], float] = {}
+        for number in range(1, 1_001):
+            kind = (0.1, draws.random() < chance, float(draws.random() < rate))
+            counted[kind] = counted.get(kind, 0) + 1
+            if number % 25 == 0 and averaged(capital(harm(0.0), counted, chance)) >= 50:
+                won += 1
+                break
+    assert won <= 0.02 * 300 + 3 * (0.02 * 0.98 * 300) ** 0.5
+
+
+def test_scenarios_know_shares_of_metrics_that_are_not_given() -> None:
+    scenario = replace(Scenario(1), bad={"errors": 0.5})
+    assert scenario.share("errors", False) == 0.5
+    assert scenario.share(FAILS, True) == 0.1
+    assert scenario.share("anything", False) == 0.0
