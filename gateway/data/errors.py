@@ -50,10 +50,13 @@ class GatewayError(Exception):
         self.code = code or self.code
         self.retry_after = retry_after
 
+    def content(self) -> dict[str, str | None]:
+        """What it says."""
+        return {"message": self.text, "type": self.kind, "param": self.param, "code": self.code}
+
     def envelope(self) -> bytes:
         """The JSON body."""
-        error = {"message": self.text, "type": self.kind, "param": self.param, "code": self.code}
-        return orjson.dumps({"error": error})
+        return orjson.dumps({"error": self.content()})
 
     def headers(self) -> bytes:
         """The header lines that go with it."""
