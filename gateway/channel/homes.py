@@ -20,10 +20,11 @@ class Asked(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The answer; no home: nobody knows of such a response."""
+    """The answer; no home: nobody knows of such a response, unless it is not `sure`."""
 
     number: int
     home: bytes
+    sure: bool = True
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -19,7 +19,7 @@ PAUSE = 0.05
 """Seconds between two writes, and at first between two attempts …"""
 LONGEST_PAUSE = 4.0
 """… and at last."""
-PATIENCE = 0.75
+PATIENCE = 0.5
 """Seconds in which another worker or replica may still come with a home that is asked for."""
 LOOK = 0.05
 """Seconds between the first two looks into the store; then twice as long each time."""
@@ -50,7 +50,7 @@ class Homes:
                 waiting.set_result(home)
 
     async def find(self, name: bytes) -> bytes:
-        """The home of a response; empty when nobody knows of it.
+        """The home of a response; empty when nobody knows of it. Raises StoreError when the store is away.
 
         One may be asked for while whoever made it is still telling: workers' messages come in no common
         order, and a replica writes to the store a moment after it has answered.
@@ -63,7 +63,7 @@ class Homes:
         until, pause = monotonic() + PATIENCE, LOOK
         try:
             while not arriving.done():
-                found = await self._look(name)
+                found = await self._store.home(name)
                 if found:
                     self._remember(name, found)
                     return found
@@ -102,12 +102,6 @@ class Homes:
         for name, home in homes.items():
             if self._unsaved.get(name) == home:
                 del self._unsaved[name]
-
-    async def _look(self, name: bytes) -> bytes:
-        try:
-            return await self._store.home(name) or b""
-        except StoreError:
-            return b""
 
     def _remember(self, name: bytes, home: bytes) -> None:
         self._known.pop(name, None)

@@ -170,8 +170,11 @@ class Plane:
         """Tells the worker where a response is, once that is known, or known to be unknown."""
 
         async def look_up() -> None:
-            home = await self.homes.find(asked.name)
-            worker.try_send(Kind.HOME, homes.encode(homes.Told(asked.number, home)))
+            try:
+                told = homes.Told(asked.number, await self.homes.find(asked.name))
+            except StoreError:
+                told = homes.Told(asked.number, b"", sure=False)
+            worker.try_send(Kind.HOME, homes.encode(told))
 
         task = asyncio.create_task(look_up())
         self._looking.add(task)

@@ -19,12 +19,16 @@ from routing.home import Home, name_of
 
 REMEMBERED = 10_000
 """Responses that a worker remembers by itself: a few hundred bytes each."""
-PATIENCE = 1.5
-"""Seconds that an answer may take; without one a response counts as unknown."""
+PATIENCE = 3.0
+"""Seconds that an answer may take."""
 AGAIN = 0.05
 """Seconds after which what found no room in the channel is sent again …"""
 UNSENT = 10_000
 """… of so many at most."""
+
+
+class Unsure(Exception):
+    """Nobody can say now where a response is."""
 
 
 class Homes:
@@ -37,7 +41,7 @@ class Homes:
         self._send = send
         self._lost = lost
         self._known: dict[bytes, Home] = {}
-        self._open: dict[int, tuple[bytes, asyncio.Future[Home | None]]] = {}
+        self._open: dict[int, tuple[bytes, asyncio.Future[Told | None]]] = {}
         self._asked = 0
         self._unsent: list[bytes] = []
 
@@ -50,7 +54,7 @@ class Homes:
             self._hold(message)
 
     async def find(self, response: str) -> Home | None:
-        """The home of a response; None when nobody knows, or says so in time."""
+        """The home of a response; None when it is not known. Raises Unsure when nobody says so in time."""
         name = name_of(response)
         known = self._known.get(name)
         if known is not None:
@@ -62,10 +66,13 @@ class Homes:
         giving_up = loop.call_later(PATIENCE, _give_up, answer)
         try:
             self._ask(number)
-            found: Home | None = await answer
+            told = await answer
         finally:
             giving_up.cancel()
             del self._open[number]
+        if told is None or not told.sure:
+            raise Unsure
+        found = _read(told.home)
         if found is not None:
             self._remember(name, found)
         return found
@@ -74,10 +81,7 @@ class Homes:
         """The control plane has answered."""
         _, waiting = self._open.get(answer.number, (b"", None))
         if waiting is not None and not waiting.done():
-            try:
-                waiting.set_result(home.decode(answer.home) if answer.home else None)
-            except msgspec.DecodeError:
-                waiting.set_result(None)
+            waiting.set_result(answer)
 
     def again(self) -> None:
         """There is another control plane: it may not have been asked."""
@@ -113,6 +117,14 @@ class Homes:
             asyncio.get_running_loop().call_later(AGAIN, self._retry)
 
 
-def _give_up(answer: asyncio.Future[Home | None]) -> None:
+def _read(written: bytes) -> Home | None:
+    """A home as it travels; None for what is none."""
+    try:
+        return home.decode(written) if written else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _give_up(answer: asyncio.Future[Told | None]) -> None:
     if not answer.done():
         answer.set_result(None)

@@ -45,7 +45,7 @@ from gateway.data.refusal import translate
 from gateway.data.relay import Interrupted, estimate_usage, note_usage, relay_stream
 from gateway.data.request import Request
 from gateway.data.stored import PREFIX as STORED
-from gateway.data.stored import ask_stored
+from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
 from gateway.outbox import Outbox
 from routing.errors import RoutingError, UnknownResponse
@@ -197,7 +197,7 @@ class Service:
         home = None
         if endpoint is not CHAT:
             account.endpoint = endpoint.name
-            home = await self._followed(body, key)
+            home = await self._followed(table, body, key)
         facts = Facts(endpoint.name, model_of(body), key, headers, body, account.nonce, home)
         try:
             decision = endpoint.decide(snapshot, facts)
@@ -243,7 +243,7 @@ class Service:
             answer = attempt.body if attempt.splitter is None else captured.whole()
             self.capture.answered(account, answer, request.body() if snapshot.content else b"")
 
-    async def _followed(self, body: dict[str, Any], key: Key) -> Home | None:
+    async def _followed(self, table: Table, body: dict[str, Any], key: Key) -> Home | None:
         """The home of the response that a request follows, if it is known. Raises GatewayError.
 
         One that is not known goes its ordinary way: it may be older than this gateway.
@@ -251,7 +251,7 @@ class Service:
         previous = body.get("previous_response_id")
         if type(previous) is not str or self.homes is None:
             return None
-        home = await self.homes.find(previous)
+        home = await find_home(table, self.homes, key, previous)
         if home is not None and home.application != key.application_hash:
             raise translate(UnknownResponse())
         return home

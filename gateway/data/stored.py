@@ -13,10 +13,10 @@ from time import monotonic
 from urllib.parse import parse_qs, unquote
 
 from gateway.data.authenticate import authenticate, may_use
-from gateway.data.errors import InvalidRequest, MethodNotAllowed, NotFound
+from gateway.data.errors import InvalidRequest, MethodNotAllowed, NotFound, Unlocated
 from gateway.data.handing import Broken, failure_of, pump, refusal_of, status_of
 from gateway.data.headers import forwarded_headers, passed_headers
-from gateway.data.homes import Homes
+from gateway.data.homes import Homes, Unsure
 from gateway.data.passage import sound
 from gateway.data.request import Request
 from gateway.data.table import Table
@@ -37,10 +37,10 @@ async def ask_stored(request: Request, table: Table, homes: Homes, own: Callable
     path, response = _path(request)
     if not request.whole:
         await request.arrive()
-    home = await homes.find(response)
+    home = await find_home(table, homes, key, response)
     if home is not None and not _may_follow(key, home):
         raise _unknown()
-    upstreams = _upstreams(table, key, home)
+    upstreams = _upstreams(table, key) if home is None else _kept(table, home)
     if not upstreams:
         raise _unknown()
     timeouts = _timeouts(table, home)
@@ -69,6 +69,19 @@ async def ask_stored(request: Request, table: Table, homes: Homes, own: Callable
     finally:
         if answer is not None:
             answer.close()
+
+
+async def find_home(table: Table, homes: Homes, key: Key, response: str) -> Home | None:
+    """The home of a response; None when it is not known, or when there is only one that it can have.
+
+    Raises Unlocated when neither can be told.
+    """
+    try:
+        return await homes.find(response)
+    except Unsure:
+        if len(_upstreams(table, key)) > 1:
+            raise Unlocated from None
+        return None
 
 
 async def _answer(request: Request, answer: Answer, own: Callable[[], bytes]) -> str:
@@ -129,11 +142,13 @@ def _unknown() -> NotFound:
     return NotFound("There is no such response for this key.", param="response_id", code="response_not_found")
 
 
-def _upstreams(table: Table, key: Key, home: Home | None) -> list[str]:
-    """Whom to ask, in this order: the response's home, or whoever may have made it for this key."""
+def _kept(table: Table, home: Home) -> list[str]:
+    return [home.upstream] if home.upstream in table.snapshot.upstreams else []
+
+
+def _upstreams(table: Table, key: Key) -> list[str]:
+    """Who may have made a response for this key, in the order of the configuration."""
     snapshot = table.snapshot
-    if home is not None:
-        return [home.upstream] if home.upstream in snapshot.upstreams else []
     routes = [route for name, route in snapshot.routes.items() if may_use(key, name)]
     if "direct" in key.scopes:
         routes += snapshot.direct.values()
