@@ -24,6 +24,7 @@ from routing.snapshot import (
     Fixed,
     Key,
     Limits,
+    Passthrough,
     Price,
     Rollout,
     Route,
@@ -76,6 +77,7 @@ def compile_snapshot(
         response_headers=config.server.response_headers,
         lame_duck=config.server.lame_duck,
         drain=config.server.drain,
+        passthrough=_passthrough(config.passthrough),
         direct={name: _direct(name, upstream) for name, upstream in config.upstreams.items()},
     )  # fmt: skip
 
@@ -220,6 +222,12 @@ def _price(price: variants.Price | None) -> Price | None:
     if price is None:
         return None
     return Price(price.input / MILLION, price.cached_input / MILLION, price.output / MILLION, price.request)
+
+
+def _passthrough(passed: server.Passthrough | None) -> Passthrough | None:
+    if passed is None:
+        return None
+    return Passthrough(passed.upstream, frozenset(passed.paths), passed.body)
 
 
 def _key(key: server.Key) -> Key:

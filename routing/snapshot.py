@@ -243,6 +243,15 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Passthrough:
+    """Which paths below `/v1` go to one upstream as they are, by their first part; `body` in bytes."""
+
+    upstream: str
+    paths: frozenset[str]
+    body: int
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """An API key of an application, found by the SHA-256 digest of its text."""
 
@@ -295,6 +304,7 @@ class Snapshot:
     response_headers: str = "full"
     lame_duck: float = 5.0
     drain: float = 30.0
+    passthrough: Passthrough | None = None
     direct: Mapping[str, Route] = field(default_factory=dict)
     """Upstream's name → the route of requests for `upstream/model`: one segment, one variant, whose model is
     filled in by the request."""

@@ -18,7 +18,8 @@ class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `weight` is the chance of the assigned variant in basis points, 0 when it is not known; `status` one of
     `ok client_error upstream_error timeout cancelled shed`; `streamed` whether a stream was asked for;
-    `estimated` whether tokens and cost are a guess, because the stream broke off before it told.
+    `estimated` whether tokens and cost are a guess, because the stream broke off before it told; `endpoint`
+    is `chat`, `completions`, `embeddings` or `responses`.
     """
 
     application: str
@@ -38,6 +39,7 @@ class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
     wants_outcome: bool
     streamed: bool
     estimated: bool
+    endpoint: str = "chat"
 
 
 class Exposure(msgspec.Struct, array_like=True, gc=False):

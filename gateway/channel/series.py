@@ -88,6 +88,11 @@ DIFFICULTY_SOURCE = Series(
 DIFFICULTY_INVALID = Series(
     "headgate_difficulty_invalid", "Explicit difficulties that were ignored as invalid.", ("route",)
 )
+PASSTHROUGH = Series(
+    "headgate_passthrough_requests",
+    "Requests handed on as they were: passed through, or for a stored response.",
+    ("path", "status"),
+)
 
 OUTCOMES = Series(
     "headgate_outcomes",
@@ -114,7 +119,7 @@ TRANSITIONS = Series(
 
 COUNTERS = (
     REQUESTS, ATTEMPTS, TOKENS, COST, UNPRICED, ITEMS, APPLICATION_REQUESTS, APPLICATION_COST,
-    DIFFICULTY_SOURCE, DIFFICULTY_INVALID,
+    DIFFICULTY_SOURCE, DIFFICULTY_INVALID, PASSTHROUGH,
 )  # fmt: skip
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
 """What workers count."""

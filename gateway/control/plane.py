@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.channel import answers
+from gateway.channel import answers, homes
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
 from gateway.channel.records import decode
@@ -23,6 +23,7 @@ from gateway.control.controller.keep import keep
 from gateway.control.controller.rollouts import Rollouts
 from gateway.control.event_log.event_log import EventLog
 from gateway.control.exposures import Exposures
+from gateway.control.homes import Homes
 from gateway.control.intake import Intake
 from gateway.control.journal import open_journal
 from gateway.control.judge import Judge
@@ -72,6 +73,7 @@ class Plane:
         self._supervisor = supervisor
         self._feeds = [Feed(worker) for worker in workers]
         self._taking: dict[str, asyncio.Task[None]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
         keys, url = source.snapshot.signing_keys, source.loaded.config.store.url.get_secret_value()
         self.store = make(url, source.state, keys)
         self.journal = open_journal(source.state / "journal")
@@ -82,6 +84,7 @@ class Plane:
         self.judge = Judge(self.journal, metrics.judged)
         self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
+        self.homes = Homes(self.store, metrics.dropped)
         self.rollouts = Rollouts(
             self.store, replica_of(source.state), source.documents, metrics, self._moved, self._share_secret
         )  # fmt: skip
@@ -164,6 +167,7 @@ class Plane:
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
         yield from (self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up())
+        yield self.homes.keep_up()
         yield from self.rollouts.work()
         if self.sending is not None:
             yield self.sending.keep_up()
@@ -175,6 +179,8 @@ class Plane:
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
+        with contextlib.suppress(StoreError):
+            await self.homes.flush()
         await self.rollouts.close()
         await self.log.close()
         await self.journal.close()
@@ -202,6 +208,11 @@ class Plane:
                 self.judge.answered(answer)
                 if self.log.content:
                     self.contents.add(answer)
+            elif kind is Kind.MADE:
+                made = homes.decode_made(message)
+                self.homes.add(made.name, made.home)
+            elif kind is Kind.WHERE:
+                self._look_up(worker, homes.decode_asked(message))
         except msgspec.DecodeError:
             self.metrics.dropped()
             log.warning("a worker's message could not be read")
@@ -218,3 +229,17 @@ class Plane:
                 del self._taking[handed.id]
 
         self._taking[handed.id] = asyncio.create_task(take())
+
+    def _look_up(self, worker: Link, asked: homes.Asked) -> None:
+        """Tells the worker where a response is, once that is known, or known to be unknown."""
+
+        async def look_up() -> None:
+            try:
+                told = homes.Told(asked.number, await self.homes.find(asked.name))
+            except StoreError:
+                told = homes.Told(asked.number, b"", sure=False)
+            worker.try_send(Kind.HOME, homes.encode(told))
+
+        task = asyncio.create_task(look_up())
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)

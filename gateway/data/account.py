@@ -22,7 +22,8 @@ class Account(msgspec.Struct, gc=False):
 
     `sealed` is the time in the request id, in milliseconds since 1970, and `unit` the unit in it; `status` is
     one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or the last one
-    tried; `passed_over` are those whose breaker was open; `streamed` tells whether a stream was asked for,
+    tried; `passed_over` are those whose breaker was open; `endpoint` is
+    the one asked, `streamed` tells whether a stream was asked for,
     `estimated` that usage was not told and is a guess; `first_token` seconds from the request to a stream's
     first event out, 0 when none; `trace` is the id of the trace that it belongs to, if any, and `spans` what
     telemetry wants to know of it, where that is on.
@@ -43,6 +44,7 @@ class Account(msgspec.Struct, gc=False):
     cost: float | None = None
     first_token: float = 0.0
     items: int = 1
+    endpoint: str = "chat"
     streamed: bool = False
     estimated: bool = False
     status: str = "client_error"
@@ -72,7 +74,7 @@ class Account(msgspec.Struct, gc=False):
             key.application, decision.route.name, decision.segment.name, decision.variant.name, self.served,
             decision.reason, epoch, period, reference, decision.compared, difficulty.stratum,
             difficulty.stratum_index, self.status, decision.weight, decision.wants_outcome, self.streamed,
-            self.estimated,
+            self.estimated, self.endpoint,
         )  # fmt: skip
 
     def exposure(self, time: float, duration: float) -> tuple[object, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from gateway.data.answer import read_whole
+from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
 from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import Answer
@@ -33,7 +34,8 @@ class Seen(Protocol):
 class Attempt(msgspec.Struct):
     """`started` on the monotonic clock. `body` is all of a plain answer, or a stream up to its commit.
 
-    A committed stream has a `splitter`, which holds what came behind the last whole event.
+    A committed stream has a `splitter`, which holds what came behind the last whole event. `stored` is the id
+    of a response that can be followed.
     """
 
     variant: Variant
@@ -47,6 +49,7 @@ class Attempt(msgspec.Struct):
     """Events of a stream that were relayed."""
     seen: Seen | None = None
     """What has been seen of a stream's end, where somebody wants to know."""
+    stored: str = ""
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -58,14 +61,23 @@ class Attempt(msgspec.Struct):
         """Seconds that the upstream asked to wait, if it did."""
         return retry_after(self.headers, time())
 
-    async def receive(self, answer: Answer) -> None:
-        """Reads a stream or a refusal as far as it takes to judge it, and sets `result`."""
+    async def receive(
+        self,
+        answer: Answer,
+        read: Callable[[dict[str, Any]], Whole] = first_event,
+        longest: int = MAX_EVENT,
+    ) -> None:
+        """Reads a stream or a refusal as far as it takes to judge it, and sets `result`.
+
+        `read` makes of a stream's first event what it says; no event may have more than `longest` bytes.
+        """
         if answer.status != 200:
             await self._refused(answer)
         elif _compressed(answer):
             self.result = Result.SERVER_ERROR
         else:
-            await self._commit(answer)
+            self.splitter = Splitter(longest)
+            await self._commit(answer, self.splitter, read)
 
     async def _refused(self, answer: Answer) -> None:
         """Reads the body of an error, which may be passed through, as far as the cap."""
@@ -80,7 +92,7 @@ class Attempt(msgspec.Struct):
         readable = answer.status >= 400 and not _compressed(answer)
         self.result = of_status(answer.status) if readable else Result.SERVER_ERROR
 
-    def judge(self, answer: Answer, body: bytes) -> None:
+    def judge(self, answer: Answer, body: bytes, read: Callable[[bytes], Whole] = read_whole) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""
         if _compressed(answer):
             self.result = Result.SERVER_ERROR
@@ -89,20 +101,24 @@ class Attempt(msgspec.Struct):
             self.result = Result.AMBIGUOUS
             return
         try:
-            whole = read_whole(body)
+            whole = read(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.result = Result.SERVER_ERROR
             return
         if whole.error:
-            self.result = Result.SERVER_ERROR
+            self.body = body
+            self.result = Result.REJECTED if whole.refused else Result.SERVER_ERROR
             return
         self.body = body
         self.usage = whole.tokens
+        if whole.id:
+            self.stored = whole.id
         self.result = Result.OK
 
-    async def _commit(self, answer: Answer) -> None:
+    async def _commit(
+        self, answer: Answer, splitter: Splitter, read: Callable[[dict[str, Any]], Whole]
+    ) -> None:
         """Reads a stream up to its first data: an error there is still an error, the rest commits."""
-        splitter = self.splitter = Splitter()
         held = b""
         while block := await answer.read():
             try:
@@ -118,9 +134,11 @@ class Attempt(msgspec.Struct):
                 if data is None:
                     continue
                 parsed = json_of(data)
-                failed = parsed is None or parsed.get("error")
+                first = read(parsed) if parsed is not None else None
+                failed = first is None or (first.error and not first.refused)
                 self.result = Result.SERVER_ERROR if failed else Result.OK
                 self.body = held
+                self.stored = "" if first is None else first.id
                 answer.commit()
                 return
         self.result = Result.SERVER_ERROR if held else Result.AMBIGUOUS  # ended before it began

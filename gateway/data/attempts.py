@@ -15,6 +15,7 @@ import msgspec
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.breakers import Breakers
+from gateway.data.endpoints import Endpoint
 from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers
 from gateway.data.parse import dump_json
@@ -25,7 +26,6 @@ from gateway.providers.base import Call, UpstreamFailure
 from routing.breaker import least_bad
 from routing.decision import Decision
 from routing.fallback import NOTHING, Consequence, Result, after
-from routing.shape import shape
 from routing.snapshot import Rollout, Variant
 
 RETRY_SHARE = 0.2
@@ -63,7 +63,7 @@ class RetryBudget:
 
 
 class Attempts(msgspec.Struct):
-    """Makes the attempts of one request: `path`, `body` and `head` are the client's.
+    """Makes the attempts of one request: `endpoint`, `body` and `head` are the client's.
 
     All of them together end by `deadline`, on the monotonic clock.
     """
@@ -73,7 +73,7 @@ class Attempts(msgspec.Struct):
     _budget: RetryBudget
     _account: Account
     _decision: Decision
-    _path: str
+    _endpoint: Endpoint
     _body: dict[str, Any]
     _head: Head
     _stream: bool
@@ -150,14 +150,15 @@ class Attempts(msgspec.Struct):
     def _call(self, variant: Variant) -> Call:
         upstream = self._table.snapshot.upstreams[variant.upstream]
         stream = self._stream
-        shaped = shape(self._body, variant, stream_usage=stream and upstream.ask_usage)
+        endpoint = self._endpoint
+        shaped = endpoint.shape(self._body, variant, stream_usage=stream and upstream.ask_usage)
         spans = self._account.spans
         traced = spans is not None and bool(spans.span)
         if traced:
             self._asked = numbers_of(shaped)
         headers = forwarded_headers(self._head, simulated=upstream.provider == "simulated", traced=traced)
         timeouts = self._decision.route.timeouts
-        return Call(self._path, headers, dump_json(shaped), stream, timeouts, self._deadline)
+        return Call(endpoint.path, headers, dump_json(shaped), stream, timeouts, self._deadline)
 
     async def _attempt(self, variant: Variant, call: Call) -> Attempt:
         """Makes one attempt; it is over then, unless its answer is a stream, still to be relayed."""
@@ -173,9 +174,10 @@ class Attempts(msgspec.Struct):
             account.identify(self._table.sealer)  # while the upstream is at work
             await answer.arrive()
             if answer.status == 200 and not call.stream:
-                attempt.judge(answer, await answer.read())
+                attempt.judge(answer, await answer.read(), self._endpoint.read)
             else:
-                await attempt.receive(answer)
+                endpoint = self._endpoint
+                await attempt.receive(answer, endpoint.first, endpoint.longest)
         except UpstreamFailure as failure:
             attempt.result = failure.result
         finally:

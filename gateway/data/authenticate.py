@@ -39,3 +39,8 @@ def _look_up(table: Table, authorization: bytes) -> Key:
     if scheme == b"Bearer":  # one spelling a key
         table.callers[authorization] = key
     return key
+
+
+def may_use(key: Key, route: str) -> bool:
+    """Whether the key is allowed on the route."""
+    return key.routes is None or route in key.routes

@@ -15,6 +15,8 @@ FORWARDED = frozenset(
      b"traceparent")
 )  # fmt: skip
 """Request headers that an upstream may see; `x-simulated-*` too, when it is a simulated one."""
+DOWNLOADED = frozenset((b"content-disposition", b"content-encoding", b"etag", b"last-modified"))
+"""Response headers that describe a file."""
 _PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
 _VALIDATE = b"x-headgate-validate: 1\r\n"
 REMEMBERED = 500
@@ -85,6 +87,10 @@ def _passed_with_error(name: bytes) -> bytes:
     return b"" if name in (b"content-type", b"retry-after") else _passed(name)
 
 
+def _downloaded(name: bytes) -> bytes:
+    return name if name in DOWNLOADED else _passed(name)
+
+
 def _forwarded(name: bytes) -> bytes:
     return name if name in FORWARDED else b""
 
@@ -102,6 +108,8 @@ passed_headers = Filter(_passed).lines
 """The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
 passed_errors = Filter(_passed_with_error).lines
 """What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
+downloaded_headers = Filter(_downloaded).lines
+"""What passes of an answer that may be a file."""
 _to_upstream = Filter(_forwarded).lines
 _to_upstream_traced = Filter(_untraced(_forwarded)).lines
 _to_simulated = Filter(_forwarded_to_simulated).lines
@@ -118,6 +126,11 @@ def forwarded_headers(head: Head, *, simulated: bool, traced: bool = False) -> b
     if not head.forwarded:
         head.forwarded = _forwarded_lines(head.headers, _to_upstream_traced if traced else _to_upstream)
     return head.forwarded
+
+
+def carried_headers(head: Head) -> bytes:
+    """The client's headers that go with a request whose body is not looked into."""
+    return _to_upstream(head.headers)
 
 
 def _forwarded_lines(headers: dict[bytes, bytes], lines: Callable[[dict[bytes, bytes]], bytes]) -> bytes:

@@ -49,6 +49,11 @@ class Request(Gate, eq=False):
         return self.head.method == b"HEAD"
 
     @property
+    def held_up(self) -> bool:
+        """Whether it is not the client for whom the rest of the body waits."""
+        return False
+
+    @property
     def local(self) -> bool:
         """Whether the client is on the loopback interface."""
         return self._protocol.local

@@ -13,7 +13,9 @@ from typing import Any
 import orjson
 
 MAX_EVENT = 1024 * 1024
-"""Bytes of one event."""
+"""Bytes of one event, unless an endpoint has larger ones."""
+LONG = 64 * 1024
+"""Bytes of an incomplete event from which on it is not put together anew with every read."""
 _END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
 _LINE = re.compile(rb"\r\n|\n|\r")
 
@@ -25,15 +27,23 @@ class EventTooLarge(Exception):
 class Splitter:
     """Holds back the incomplete event at the end of a byte stream."""
 
-    __slots__ = ("rest",)
+    __slots__ = ("_limit", "_more", "_size", "rest")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_EVENT) -> None:
         self.rest = b""
+        self._more: list[bytes] = []  # of a long event, behind `rest`
+        self._size = 0
+        self._limit = limit
 
     def feed(self, block: bytes) -> bytes:
         """The whole events that have come so far, joined; empty when there is none. Raises EventTooLarge."""
         if self.rest:
-            block = self.rest + block
+            if len(self.rest) > LONG:
+                block = self._whole_with(block)
+                if not block:
+                    return b""
+            else:
+                block = self.rest + block
         if b"\r" in block:
             end = 0
             for match in _END.finditer(block):
@@ -43,9 +53,27 @@ class Splitter:
             if end == 1:
                 end = 0
         self.rest = block[end:]
-        if len(self.rest) > MAX_EVENT:
+        if len(self.rest) > self._limit:
             raise EventTooLarge
         return block[:end]
+
+    def _whole_with(self, block: bytes) -> bytes:
+        """A long event together with what has come of it, if `block` may end it; empty if it does not."""
+        tail = (self._more[-1] if self._more else self.rest)[-3:]
+        self._more.append(block)
+        self._size += len(block)
+        if not _END.search(tail + block):
+            if len(self.rest) + self._size > self._limit:
+                raise EventTooLarge
+            return b""
+        return self.finish()
+
+    def finish(self) -> bytes:
+        """What has come of an incomplete event; it is taken."""
+        whole = self.rest + b"".join(self._more)
+        self.rest, self._size = b"", 0
+        self._more.clear()
+        return whole
 
 
 def events(block: bytes) -> Iterator[bytes]:

@@ -30,12 +30,14 @@ from time import monotonic, time
 import uvicorn
 import uvloop
 
+from gateway.channel import homes as wire
 from gateway.channel import series
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import decode_receipts
 from gateway.data.app import make_application
 from gateway.data.breakers import failing, open_ones
 from gateway.data.capture import Capture
+from gateway.data.homes import Homes
 from gateway.data.http import factory
 from gateway.data.journey import Service
 from gateway.data.outcomes import Reports
@@ -110,6 +112,7 @@ class Worker:
         service.application = make_application(service)
         service.reports = reports = Reports(partial(self._control.try_send, Kind.OUTCOMES))
         self._reports = reports
+        service.homes = Homes(self._control.try_send, self._recorder.lost)
         service.capture = Capture(partial(self._control.try_send, Kind.ANSWER), self._recorder.lost)
         started = asyncio.Event()
         config = uvicorn.Config(
@@ -132,9 +135,11 @@ class Worker:
         if kind is Kind.SNAPSHOT:
             self._adopt(pickle.loads(message))
             if self._reports is not None:
-                self._reports.again()  # a control plane begins by telling what is to be served
+                self._again(self._reports)  # a control plane begins by telling what is to be served
         elif kind is Kind.RECEIPTS and self._reports is not None:
             self._reports.answered(decode_receipts(message))
+        elif kind is Kind.HOME and self._service is not None and self._service.homes is not None:
+            self._service.homes.told(wire.decode_told(message))
         elif kind is Kind.LAME_DUCK and self._service is not None:
             self._service.ready = False
             self._service.leaving = True
@@ -142,6 +147,12 @@ class Worker:
             self._hand_over()
         elif kind is Kind.DRAIN:
             self._drain()
+
+    def _again(self, reports: Reports) -> None:
+        """There may be another control plane, which does not know what its predecessor was asked."""
+        reports.again()
+        if self._service is not None and self._service.homes is not None:
+            self._service.homes.again()
 
     def _adopt(self, snapshot: Snapshot) -> None:
         """Serves a newer snapshot from the next request on; requests under way keep theirs."""

@@ -54,7 +54,8 @@ class Prompt:
     """What a request asks, whatever its wire format.
 
     `text` is the last user message, `context` every message; `limit` the most tokens wanted; `inputs` are
-    the texts of an embeddings request, `dimensions` and `base64` its vectors' form.
+    the texts of an embeddings request, or the prompts of a completion; `dimensions` and `base64` are the
+    vectors' form. `body` is the request itself, where its answer repeats some of it.
     """
 
     model: str
@@ -66,6 +67,7 @@ class Prompt:
     inputs: tuple[str, ...] = ()
     dimensions: int = 8
     base64: bool = False
+    body: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Dialect:
     `read` makes a Prompt of a request body and raises ValueError (one line) when it cannot be one; `whole`
     gives the body of an answer; `events` those of a stream, `merged` putting the role beside the first
     token; `error` the body for a status and a message; `done` is the last line's data, empty for none.
+    `failure` is the event by which a stream says that it failed, of a message and the event's number; None:
+    `error` in an event.
     """
 
     read: Callable[[Mapping[str, Any]], Prompt]
@@ -34,6 +36,7 @@ class Dialect:
     done: bytes = b""
     sse: bool = True
     """False: a stream is one JSON array."""
+    failure: Callable[[str, int], Event] | None = None
 
 
 def text_of(content: object) -> str:

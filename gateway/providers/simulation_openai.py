@@ -103,33 +103,32 @@ def _chat_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
 
 
 def _read_completion(body: Mapping[str, Any]) -> Prompt:
-    text = body.get("prompt")
-    if isinstance(text, list) and len(text) == 1:
-        text = text[0]
-    if not isinstance(text, str):
-        raise ValueError("prompt: must be a string, or a list of one")
+    prompts = _texts(body.get("prompt"), "prompt")
     return Prompt(
         model=model_of(body),
-        text=text,
-        context=text,
+        text=prompts[-1],
+        context="\n".join(prompts),
+        inputs=prompts,
         stream=body.get("stream") is True,
         usage=_wants_usage(body),
         limit=limit_of(body, "max_tokens"),
     )
 
 
-def _completion(reply: Reply, text: str, finish: str | None) -> dict[str, Any]:
+def _completion(reply: Reply, text: str, finish: str | None, choices: int = 1) -> dict[str, Any]:
+    choice = {"text": text, "logprobs": None, "finish_reason": finish}
     return {
         "id": f"cmpl-{reply.id}",
         "object": "text_completion",
         "created": reply.created,
         "model": reply.model,
-        "choices": [{"index": 0, "text": text, "logprobs": None, "finish_reason": finish}],
+        "choices": [{"index": index, **choice} for index in range(choices)],
     }
 
 
 def _whole_completion(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
-    return {**_completion(reply, reply.text, reply.finish), "usage": usage_of(reply.usage)}
+    whole = _completion(reply, reply.text, reply.finish, len(prompt.inputs))
+    return {**whole, "usage": usage_of(reply.usage)}
 
 
 def _completion_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
@@ -142,18 +141,30 @@ def _completion_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[E
 
 
 def _read_embeddings(body: Mapping[str, Any]) -> Prompt:
-    given = body.get("input")
-    inputs = [given] if isinstance(given, str) else given
-    if not isinstance(inputs, list) or not inputs or not all(isinstance(text, str) for text in inputs):
-        raise ValueError("input: must be a string or a non-empty list of strings")
+    inputs = _texts(body.get("input"), "input")
     return Prompt(
         model=model_of(body),
         text=inputs[-1],
         context="\n".join(inputs),
-        inputs=tuple(inputs),
+        inputs=inputs,
         dimensions=limit_of(body, "dimensions") or 8,
         base64=body.get("encoding_format") == "base64",
     )
+
+
+def _texts(given: object, name: str) -> tuple[str, ...]:
+    """Texts, or tokens in place of texts, one or a list of them. Raises ValueError."""
+    if isinstance(given, str) or (isinstance(given, list) and given and _are_tokens(given)):
+        given = [given]
+    if not isinstance(given, list) or not given:
+        raise ValueError(f"{name}: must be a text or a list of texts, as characters or tokens")
+    if not all(isinstance(text, str) or _are_tokens(text) for text in given):
+        raise ValueError(f"{name}: must be a text or a list of texts, as characters or tokens")
+    return tuple(text if isinstance(text, str) else " ".join(map(str, text)) for text in given)
+
+
+def _are_tokens(text: object) -> bool:
+    return isinstance(text, list) and bool(text) and all(isinstance(token, int) for token in text)
 
 
 def _whole_embeddings(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
@@ -179,10 +190,11 @@ def _vector(text: str, prompt: Prompt) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(unit)}f", *unit)).decode()
 
 
-def _no_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
+def no_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
+    """Of what is never streamed."""
     return iter(())
 
 
 CHAT = Dialect(_read_chat, _whole_chat, _chat_events, error, done=b"[DONE]")
 COMPLETIONS = Dialect(_read_completion, _whole_completion, _completion_events, error, done=b"[DONE]")
-EMBEDDINGS = Dialect(_read_embeddings, _whole_embeddings, _no_events, error)
+EMBEDDINGS = Dialect(_read_embeddings, _whole_embeddings, no_events, error)

@@ -21,9 +21,10 @@ from rich.table import Table as Sheet
 from config.load import parse
 from gateway.data.account import Account
 from gateway.data.authenticate import authenticate
+from gateway.data.check import check_chat
 from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers, response_headers
-from gateway.data.parse import check_chat, dump_json, parse_json
+from gateway.data.parse import dump_json, parse_json
 from gateway.data.record import Recorder
 from gateway.data.sse import Splitter
 from gateway.data.table import Table

@@ -15,7 +15,7 @@ import orjson
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
-from gateway.data.relay import DONE, Interrupted, relay_stream
+from gateway.data.relay import DONE, Interrupted, Relay, relay_stream
 from gateway.data.sse import MAX_EVENT
 from gateway.run import Run
 from routing.cost import Usage
@@ -138,7 +138,7 @@ def play(pieces: list[bytes], *, asked: bool) -> Outcome:
         attempt.answer = upstream
         await attempt.receive(upstream)
         if attempt.result is Result.OK:
-            await relay_stream(client, account, attempt, b"", asked=asked)
+            await relay_stream(client, account, attempt, b"", Relay, asked=asked)
 
     Run(relay(), ends.append).resume()
     (end,) = ends
