@@ -49,6 +49,7 @@ from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
 from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
+from routing.decision import Decision
 from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
 from routing.fallback import Result
@@ -200,14 +201,11 @@ class Service:
             account.endpoint = endpoint.name
             home = await self._followed(table, body, key)
         facts = Facts(endpoint.name, model_of(body), key, headers, body, account.nonce, home)
-        try:
-            decision = endpoint.decide(snapshot, facts)
-        except RoutingError as error:
-            raise translate(error) from None
+        decision = _decide(endpoint, snapshot, facts)
         breakers = table.breakers.get(decision.route.name, NONE)
         decision = account.decision = outside(decision, breakers)
         if table.tracing is not None or b"traceparent" in headers:
-            begin(account, headers, table.tracing, "/chat/completions")
+            begin(account, headers, table.tracing, endpoint.path)
 
         route = decision.route
         attempts = Attempts(
@@ -221,19 +219,17 @@ class Service:
             return
         if attempt.stored:
             self._made(attempt, facts, route.name)
-        note_usage(account, attempt.variant, attempt.usage)
-        head = self._head(table, account, attempt)
         captured = Captured() if route.captures else None
         attempt.seen = captured if captured is not None or account.spans is None else Tail()
+        note_usage(account, attempt.variant, attempt.usage)
+        head = self._head(table, account, attempt)
         if attempt.splitter is None:
             request.respond(200, head, attempt.body)
             account.status = "ok"
         else:
             try:
-                asked = _asks_usage(body)
-                await relay_stream(
-                    request, account, attempt, head, endpoint.relay, asked=asked, seen=attempt.seen
-                )
+                asked, relay = _asks_usage(body), endpoint.relay
+                await relay_stream(request, account, attempt, head, relay, asked=asked, seen=attempt.seen)
             finally:
                 _stream_over(account, attempt, attempts, body)
         if captured is not None:
@@ -329,6 +325,14 @@ def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: d
 def _asks_usage(body: dict[str, Any]) -> bool:
     options = body.get("stream_options")
     return bool(options and options.get("include_usage"))
+
+
+def _decide(endpoint: Endpoint, snapshot: Snapshot, facts: Facts) -> Decision:
+    """Raises GatewayError."""
+    try:
+        return endpoint.decide(snapshot, facts)
+    except RoutingError as error:
+        raise translate(error) from None
 
 
 def _items(value: bytes) -> int:
