@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
@@ -14,6 +15,12 @@ from config.units import Duration, Share, share, write_share
 OPENAI_URL = "https://api.openai.com/v1"
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta/openai"
 """Google's OpenAI-compatible endpoint."""
+
+
+def native_url(url: str) -> str:
+    """Where Google's native API is, if `url` is that of the compatible endpoint or has no path at all."""
+    url = url.removesuffix("/openai")
+    return url if urlsplit(url).path else f"{url}/v1beta"
 
 
 class OpenAIUpstream(Model):
@@ -47,6 +54,8 @@ class LitellmUpstream(Model):
     provider: Literal["litellm"]
     base_url: BaseUrl | None = None
     api_key: OptionalCredential = None
+    headers: dict[HeaderName, HeaderValue] = {}
+    ca_file: ExistingFile | None = None
 
 
 class Latency(Model):

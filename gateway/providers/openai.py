@@ -11,6 +11,9 @@ from gateway.providers.connection import Exchange
 from gateway.providers.pool import Pool
 from routing.snapshot import Upstream
 
+REMEMBERED = 100
+"""Paths whose request head is kept; where they name a model, clients may choose among endlessly many."""
+
 
 class OpenAIProvider:
     """The provider of one `openai` upstream, with its pool of connections."""
@@ -20,9 +23,9 @@ class OpenAIProvider:
         tls = parts.scheme == "https"
         host = parts.hostname or ""
         port = parts.port or (443 if tls else 80)
-        self._pool = Pool(host, port, _context(upstream.ca_file) if tls else None)
+        self._pool = Pool(host, port, tls_context(upstream.ca_file) if tls else None)
         self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
-        self._query = "?" + urlencode(upstream.query) if upstream.query else ""
+        self._query = urlencode(upstream.query)
         self._fixed = _fixed_headers(parts.netloc, upstream)
         self._heads: dict[str, bytes] = {}
 
@@ -42,8 +45,11 @@ class OpenAIProvider:
     def _request(self, call: Call) -> bytes:
         head = self._heads.get(call.path)
         if head is None:
-            head = f"POST {self._prefix}{call.path}{self._query} HTTP/1.1\r\n".encode() + self._fixed
-            self._heads[call.path] = head
+            joint = ("&" if "?" in call.path else "?") if self._query else ""
+            line = f"POST {self._prefix}{call.path}{joint}{self._query} HTTP/1.1\r\n"
+            head = line.encode() + self._fixed
+            if len(self._heads) < REMEMBERED:
+                self._heads[call.path] = head
         return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, call.headers, len(call.body), call.body)
 
 
@@ -55,7 +61,8 @@ def _fixed_headers(host: str, upstream: Upstream) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 
 
-def _context(ca_file: str) -> ssl.SSLContext:
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """What an upstream's certificate is checked with: the authorities of `ca_file`, else the system's."""
     context = ssl.create_default_context(cafile=ca_file or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
