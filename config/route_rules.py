@@ -10,7 +10,7 @@ from config.rollout_rules import rollout_findings
 from config.routes import Assignment, Range, Route, Segment
 from config.schema import Config
 from config.units import write_share
-from config.upstreams import LitellmUpstream
+from config.upstreams import GeminiUpstream, LitellmUpstream
 
 
 def route_findings(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
@@ -32,10 +32,13 @@ def _variants(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
         if upstream is None:
             message = f"there is no upstream `{variant.upstream}`"
             yield Finding((*here, "upstream"), message, needs=("upstreams", variant.upstream))
-        elif isinstance(upstream, LitellmUpstream) and "/" not in variant.model:
-            yield Finding(
-                (*here, "model"), "must be litellm's name, vendor/model, for an upstream of litellm"
-            )
+        elif isinstance(upstream, LitellmUpstream):
+            if "/" not in variant.model:
+                message = "must be litellm's name, vendor/model, for an upstream of litellm"
+                yield Finding((*here, "model"), message)
+        elif isinstance(upstream, GeminiUpstream) and upstream.api == "native":
+            if variant.model.rpartition("/")[0] not in ("", "models", "tunedModels", "gemini"):
+                yield Finding((*here, "model"), "must be the name of a Gemini model")
         system = variant.system
         if (
             system is not None

@@ -48,6 +48,14 @@ class GeminiUpstream(Model):
     ask_usage: bool = True
 
 
+VENDORS = (
+    "anthropic", "cerebras", "cohere", "deepinfra", "deepseek", "fireworks_ai", "gemini", "groq",
+    "hosted_vllm", "huggingface", "mistral", "nvidia_nim", "ollama_chat", "openai", "openrouter",
+    "perplexity", "sambanova", "together_ai", "xai",
+)  # fmt: skip
+"""litellm's vendors that are known to do with one key and one request a call, which is all that we send."""
+
+
 class LitellmUpstream(Model):
     """Everything else, translated by litellm; a variant's model is litellm's name, `vendor/model`."""
 

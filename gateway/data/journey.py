@@ -51,6 +51,7 @@ JSON = b"content-type: application/json\r\n"
 MAX_ITEMS = 1_000_000
 LONGEST_WAIT = 86_400
 """Seconds of `retry-after` that a client is told at most."""
+WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 
 
@@ -195,7 +196,9 @@ class Service:
             raise UpstreamTimeout(passed=passed_errors(attempt.headers))
         if result is Result.RATE_LIMITED:
             raise _limited(attempt)
-        raise UpstreamError(passed=passed_errors(attempt.headers))
+        raise UpstreamError(
+            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
+        )
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None

@@ -33,6 +33,8 @@ _CHUNK = (
 class Rehearsal(Passage):
     """A passage that leads nowhere: whatever is sent is answered here, in OpenAI's format."""
 
+    told = False
+
     async def send(self, request: httpx.Request) -> httpx.Response:
         """The answer; to vendors of another format it is garbage, which they load their code to find out."""
         self.sent, self.status = True, 200

@@ -223,7 +223,8 @@ class TranslatedAnswer:
         """What became of the call, which litellm tells in its own way."""
         if self._passage.failure is not None:
             return self._passage.failure
-        log.warning("litellm could not read an upstream's answer: %s", type(error).__name__)
+        if self._passage.told:
+            log.warning("litellm could not read an upstream's answer: %s", type(error).__name__)
         return UpstreamFailure(Result.SERVER_ERROR, type(error).__name__)
 
 

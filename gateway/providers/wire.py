@@ -86,6 +86,9 @@ class Wires:
 class Passage:
     """One call's way through litellm, and what became of it on the wire."""
 
+    told = True
+    """Whether what litellm makes of an answer is worth a line in the log."""
+
     def __init__(self, wires: Wires, call: Call) -> None:
         self.wires = wires
         self.call = call
