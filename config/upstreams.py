@@ -49,7 +49,7 @@ class GeminiUpstream(Model):
 
 
 VENDORS = (
-    "anthropic", "cerebras", "cohere", "deepinfra", "deepseek", "fireworks_ai", "gemini", "groq",
+    "anthropic", "cerebras", "deepinfra", "deepseek", "fireworks_ai", "gemini", "groq",
     "hosted_vllm", "huggingface", "mistral", "nvidia_nim", "ollama_chat", "openai", "openrouter",
     "perplexity", "sambanova", "together_ai", "xai",
 )  # fmt: skip

@@ -80,7 +80,7 @@ class CompatibleAnswer:
         held = b""
         while True:
             block = await self._answer.read()
-            if not self._chat:
+            if not self._chat or self.status != 200:
                 return block
             held += block
             self._look(block)

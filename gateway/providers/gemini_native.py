@@ -162,8 +162,8 @@ class StreamedAnswer(WholeAnswer):
         answer = self._answer
         await answer.arrive()
         self.status, self.headers = answer.status, answer.headers
+        self._ended = self.status != 200
         if self.status >= 400:
-            self._ended = True
             await self._refused()
 
     async def read(self) -> bytes:
@@ -189,6 +189,8 @@ class StreamedAnswer(WholeAnswer):
 
     def _end(self) -> bytes:
         self._ended = True
-        rest = self._splitter.rest
-        last = self._event(rest.rstrip(b"\r\n") + b"\n\n") if rest.strip() else b""
+        rest = self._splitter.rest.strip()
+        if rest and data_of(rest) is None:
+            raise UpstreamFailure(Result.SERVER_ERROR, "no stream of events")
+        last = self._event(rest + b"\n\n") if rest else b""  # only the blank line behind it is missing
         return last + self._stream.end()

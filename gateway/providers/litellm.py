@@ -198,6 +198,7 @@ async def complete(
         num_retries=0,
         max_retries=0,
         timeout=seconds,
+        _skip_mcp_handler=True,  # looks into tools, for servers to call by itself
         **more,
         **fields,
     )

@@ -107,6 +107,7 @@ class TranslatedAnswer:
         self._context.run(PASSAGE.set, passage)
         self._task: asyncio.Task[Any] | None = None
         self._stream: Any = None
+        self._begun = False
         self._ended = False
         self._body = b""
         self._begin(completion)
@@ -178,13 +179,18 @@ class TranslatedAnswer:
             self._begin(_step(self._stream))
             chunk = await self._finished()
             if chunk is None:
-                return self._end()
+                self._check_end()
+                self._ended = True
+                return DONE
             event = self._event(chunk.model_dump(mode="json", exclude_none=True))
             if event:
+                self._begun = True
                 return event
 
     def _event(self, chunk: dict[str, Any]) -> bytes:
         kept = chat_completion(chunk)
+        if any(choice["finish_reason"] for choice in kept["choices"]):
+            self._check_end()
         if not self._wants_usage:
             kept.pop("usage", None)
         if "usage" in kept and not any(
@@ -195,13 +201,13 @@ class TranslatedAnswer:
             return b""
         return b"data: " + orjson.dumps(kept) + b"\n\n"
 
-    def _end(self) -> bytes:
-        self._ended = True
+    def _check_end(self) -> None:
+        """Raises UpstreamFailure when the stream's end is one that litellm has made up."""
         if self._passage.failure is not None:
             raise self._passage.failure
         if not litellm.ended_well(self._stream):
-            raise UpstreamFailure(Result.BROKEN, "no finish reason")
-        return DONE
+            result = Result.SERVER_ERROR if self._passage.begun else Result.AMBIGUOUS
+            raise UpstreamFailure(Result.BROKEN if self._begun else result, "no finish reason")
 
     def _refused(self, error: Exception) -> None:
         """The answer is an error: the upstream's own status, or a 400 when nothing was sent."""
@@ -223,6 +229,8 @@ class TranslatedAnswer:
         """What became of the call, which litellm tells in its own way."""
         if self._passage.failure is not None:
             return self._passage.failure
+        if not self._passage.begun:
+            return UpstreamFailure(Result.AMBIGUOUS, "no body")
         if self._passage.told:
             log.warning("litellm could not read an upstream's answer: %s", type(error).__name__)
         return UpstreamFailure(Result.SERVER_ERROR, type(error).__name__)

@@ -98,6 +98,8 @@ class Passage:
         """The body of an answer with an error status."""
         self.failure: UpstreamFailure | None = None
         self.sent = False
+        self.begun = False
+        """Whether there was anything in the body of an answer."""
         self._exchange: Exchange | None = None
 
     async def send(self, request: httpx.Request) -> httpx.Response:
@@ -149,6 +151,7 @@ class _Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             while block := await in_task(self._exchange.read()):
+                self._passage.begun = True
                 yield block
         except UpstreamFailure as failure:
             self._passage.failure = failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.support.scripted import (
     STREAM_END,
     STREAM_HEAD,
     ScriptedUpstream,
+    Wait,
     answer,
     chunk,
     event,
@@ -147,9 +149,9 @@ def test_what_is_no_answer_falls_back_and_is_counted(gateway, upstream, finish, 
     response = gateway.post(CHAT, body("guarded", stream=streamed))
     assert response.status == 200 and b"hello" in response.body
     assert response.headers["x-headgate-served-variant"] == "other"
-    assert [received.json["model"] for received in upstream.received] == (
-        ["gemini-2.5-flash"] * calls + ["other-model"]  # what the filter withholds is not asked for again
-    )
+    # What the filter withheld is not asked for again; the rest is as far as the retry budget goes.
+    asked = [received.json["model"] for received in upstream.received]
+    assert 1 <= asked.count("gemini-2.5-flash") <= calls and asked[-1] == "other-model"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -167,21 +169,28 @@ def test_the_client_sees_it_when_it_was_the_last(gateway, upstream, finish, word
 
 def test_an_answer_that_turns_out_to_be_none_ends_with_an_error(gateway, upstream):
     before = gateway.metric("headgate_attempts_total", result="filtered")
-    gemini_says(upstream, stream(event("hel"), event("lo"), ending(UNSAFE)))
-    response = gateway.post(CHAT, body("guarded", stream=True))
-    assert response.status == 200 and b"hel" in response.body
-    assert b"[DONE]" not in response.body and b'"upstream_error"' in response.body
+    begun = threading.Event()
+    gemini_says(upstream, [STREAM_HEAD, chunk(event("hel")), Wait(begun), chunk(ending(UNSAFE)), STREAM_END])
+    with gateway.open(CHAT, body("guarded", stream=True)) as opened:
+        assert b"hel" in opened.read_event()
+        begun.set()
+        rest = opened.begin().read()
+    assert rest.startswith(b"data: ") and b'"upstream_error"' in rest and b"[DONE]" not in rest
     gateway.wait_for_metric(before + 1, "headgate_attempts_total", result="filtered")
 
 
-@pytest.mark.parametrize("cut", range(1, 70, 4))
+@pytest.mark.parametrize("cut", [40, 55, 60, 75, 90])
 def test_a_finish_reason_cut_in_two_is_seen(gateway, upstream, cut):
-    last = ending(MALFORMED)
-    gemini_says(
-        upstream, [STREAM_HEAD, chunk(event("a")), chunk(last[:cut]), chunk(last[cut:] + DONE), STREAM_END]
-    )
-    response = gateway.post(CHAT, body(stream=True))
-    assert b"[DONE]" not in response.body and b'"upstream_error"' in response.body
+    last, begun, cut_off = ending(MALFORMED), threading.Event(), threading.Event()
+    parts = [chunk(event("a")), Wait(begun), chunk(b": cut\n\n" + last[:cut]), Wait(cut_off)]
+    gemini_says(upstream, [STREAM_HEAD, *parts, chunk(last[cut:] + DONE), STREAM_END])
+    with gateway.open(CHAT, body(stream=True)) as opened:
+        assert b'"a"' in opened.read_event()
+        begun.set()
+        assert opened.read_event() == b": cut\n\n"  # and the first half with it
+        cut_off.set()
+        rest = opened.begin().read()
+    assert rest.startswith(b"data: ") and b'"upstream_error"' in rest and b"[DONE]" not in rest
 
 
 def test_a_stream_of_nothing_is_ambiguous_as_anybodys(gateway, upstream):
