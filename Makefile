@@ -46,12 +46,12 @@ check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, 
 	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
 
 .PHONY: conformance
-conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done ## real clients (openai for Python and Node, langchain) against a real gateway; dashboards and rules on a real Prometheus
+conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done .tools/image/.done ## real clients (openai for Python and Node, langchain) against a real gateway; dashboards and rules on a real Prometheus
 	@tests/conformance/install
 	@$(bin)/python -m pytest tests/conformance $(ARGS)
 
 .PHONY: bench
-bench: .venv/.dev ## speed, side by side with nginx on this machine
+bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
 
 .PHONY: chaos
@@ -116,6 +116,16 @@ clean: ## remove caches, reports and tools; .venv stays
 	@$(bin)/python $(pip) --require-hashes -r requirements/dev.txt
 	@$(bin)/python $(pip) --no-deps --no-build-isolation --editable .
 	@touch .venv/.run $@
+
+# What the image holds, litellm among it, with our own package as it is here.
+.tools/image/.done: requirements/image.txt pyproject.toml | .venv/.made
+	@echo "headgate: installing what the image holds into .tools (once, about half a minute)"
+	@$(bin)/python -m venv --without-pip .tools/image
+	@$(bin)/python -m pip --python .tools/image/bin/python --disable-pip-version-check --no-input \
+		install -qq --require-hashes -r $<
+	@$(bin)/python -m pip --python .tools/image/bin/python --disable-pip-version-check --no-input \
+		install -qq --no-deps --no-build-isolation --editable .
+	@touch $@
 
 .tools/%/.done: requirements/%.txt | .venv/.made
 	@echo "headgate: installing $* into .tools"

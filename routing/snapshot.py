@@ -25,6 +25,11 @@ BASIS_POINTS = 10_000
 ENDPOINTS = frozenset(("chat", "completions", "embeddings", "responses"))
 """What a request may ask of a variant."""
 
+NATIVE = "gemini-native"
+"""The provider of Gemini's native API, which configurations write as `provider: gemini, api: native`."""
+TRANSLATED = frozenset((NATIVE, "litellm"))
+"""Providers that cannot work before litellm has been loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -310,3 +315,12 @@ class Snapshot:
     filled in by the request."""
     tracing: Tracing | None = None
     """None: telemetry is off."""
+
+    @property
+    def translates(self) -> bool:
+        """Whether litellm is needed: a variant's upstream cannot be called without."""
+        return any(
+            self.upstreams[variant.upstream].provider in TRANSLATED
+            for route in self.routes.values()
+            for variant in route.variants.values()
+        )

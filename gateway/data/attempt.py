@@ -10,8 +10,8 @@ import msgspec
 
 from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import Answer
+from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant

@@ -12,7 +12,7 @@ from gateway.data.check import check_chat, check_completion, check_embeddings, c
 from gateway.data.relay import Relay
 from gateway.data.relay_response import MAX_EVENT as LARGE_EVENT
 from gateway.data.relay_response import ResponseRelay
-from gateway.data.sse import MAX_EVENT
+from gateway.sse import MAX_EVENT
 from routing.decide import decide
 from routing.decision import Decision
 from routing.facts import Facts

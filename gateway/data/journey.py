@@ -60,6 +60,7 @@ from routing.sticky import conversation_of
 OUTCOMES = b"/v1/outcomes"
 JSON = b"content-type: application/json\r\n"
 MAX_ITEMS = 1_000_000
+WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 
 
@@ -281,7 +282,9 @@ class Service:
             raise UpstreamTimeout(passed=passed_errors(attempt.headers))
         if result is Result.RATE_LIMITED:
             raise limited(attempt.headers, passed_errors(attempt.headers))
-        raise UpstreamError(passed=passed_errors(attempt.headers))
+        raise UpstreamError(
+            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
+        )
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None

@@ -15,8 +15,8 @@ from gateway.data.account import Account
 from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
-from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from gateway.providers.base import UpstreamFailure
+from gateway.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant

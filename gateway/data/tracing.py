@@ -18,8 +18,8 @@ import msgspec
 from gateway.channel.spans import Spans, Tried
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
-from gateway.data.sse import data_of, events
 from gateway.providers.base import Call
+from gateway.sse import data_of, events
 from routing.trace import RANDOM, Tracing, parent_of, traceparent
 
 NUMBERS = frozenset((

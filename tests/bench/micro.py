@@ -26,8 +26,8 @@ from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers, response_headers
 from gateway.data.parse import dump_json, parse_json
 from gateway.data.record import Recorder
-from gateway.data.sse import Splitter
 from gateway.data.table import Table
+from gateway.sse import Splitter
 from routing.compile import compile_snapshot
 from routing.cost import cost_usd, usage_of
 from routing.decide import decide

@@ -16,8 +16,8 @@ import orjson
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.relay import DONE, Interrupted, Relay, relay_stream
-from gateway.data.sse import MAX_EVENT
 from gateway.run import Run
+from gateway.sse import MAX_EVENT
 from routing.cost import Usage
 from routing.fallback import Result
 from routing.snapshot import Variant

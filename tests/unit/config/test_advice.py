@@ -57,6 +57,16 @@ def test_an_entry_of_the_same_model_is_suggested() -> None:
     assert "such as `price: " in line and line.endswith("/llama-3.1-8b-instant`")
 
 
+def test_an_untried_vendor_of_litellms_is_told() -> None:
+    text = """
+        upstreams: {else: {provider: litellm}}
+        routes: {r: {variants: {v: {upstream: else, model: MODEL, price: {request: 1}}}, variant: v}}
+    """
+    (line,) = about(text.replace("MODEL", "bedrock/m"), "vendor")
+    assert "`bedrock` has not been tried" in line and "anthropic" in line
+    assert warnings(text.replace("MODEL", "anthropic/m")) == []
+
+
 def test_a_simulated_upstream_needs_no_price() -> None:
     text = """
         upstreams: {toy: {provider: simulated}}
