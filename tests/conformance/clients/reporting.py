@@ -1,4 +1,4 @@
-"""What every Python client's program shares: URL, key, model and cases as arguments, a JSON report on stdout."""
+"""What all Python clients' programs share: URL, key, model and cases as arguments, a report as JSON on stdout."""
 
 from __future__ import annotations
 
