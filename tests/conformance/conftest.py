@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.conformance.serving import serving
 from tests.conformance.tally import Tally
 from tests.support.gateway import Gateway
 
+CLIENT = "client"
+"""The property of a test that says for which client it counts."""
 TALLY = pytest.StashKey[Tally]()
 
 
@@ -23,10 +26,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was counted."""
-    if lines := config.stash[TALLY].lines():
+    """What was counted, the tests of each client among it."""
+    tally = config.stash[TALLY]
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for one in terminalreporter.getreports(outcome):
+            for client in (value for name, value in one.user_properties if name == CLIENT):
+                _count(tally, client, outcome, one)
+    if lines := tally.lines():
         terminalreporter.section("counts")
         terminalreporter.write_line("\n".join(lines))
+
+
+def _count(tally: Tally, client: str, outcome: str, one: pytest.TestReport) -> None:
+    if outcome == "skipped":
+        reason = one.longrepr[2] if isinstance(one.longrepr, tuple) else str(one.longrepr)
+        tally.count(client, skipped=Counter([reason.removeprefix("Skipped: ")]))
+    else:
+        tally.count(client, passed=outcome == "passed", failed=outcome != "passed")
 
 
 @pytest.fixture
@@ -55,6 +71,7 @@ def report(
     """What the client that the test is parametrised with saw of the route."""
     client: Client
     client, route = request.param
+    request.node.user_properties.append((CLIENT, f"{client.name}: {route}"))
     if (client.name, route) not in reports:
         key = gateway.headers("judge")["authorization"].removeprefix("Bearer ")
         reports[client.name, route] = client.drive(f"http://127.0.0.1:{gateway.port}/v1", key, route)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.conformance.listening import listening
-from tests.conformance.programs import NODE_MODULES
+from tests.conformance.programs import TOOLS
 from tests.support.gateway import Gateway, free_ports, running_gateway
 from tests.support.processes import headgate
 
-AIMOCK = NODE_MODULES / ".bin" / "llmock"
+AIMOCK = TOOLS / "aimock" / "node_modules" / ".bin" / "llmock"
 MODELS = Path(__file__).with_name("models.json")
 """What the mock says to what."""
 ROUTES = ("openai", "gemini")

@@ -1,4 +1,4 @@
-"""What all Python clients' programs share: URL, key, model and cases as arguments, a report as JSON on stdout."""
+"""What Python clients' programs share: URL, key, model and cases as arguments, a report as JSON on stdout."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.listening import PATIENCE, listening
-from tests.conformance.programs import NODE_MODULES
+from tests.conformance.programs import TOOLS
 from tests.support.gateway import free_ports
 
-STEADY = NODE_MODULES / ".bin" / "steady"
+STEADY = TOOLS / "steady" / "node_modules" / ".bin" / "steady"
 AS_OPENAI_WRITES = [f"--validator-query-{kind}-format=brackets" for kind in ("array", "object")]
 STREAMS = {"x-steady-stream-interval-ms": "0", "x-steady-stream-count": "3"}
 _OWN = {"connection", "transfer-encoding", "content-length", "keep-alive", "date", "server"}
