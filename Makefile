@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in $(candidates); do "$$p" -c '$(recent)' 2>/dev/null &&
 
 bin := .venv/bin
 pip := -m pip --disable-pip-version-check --no-input install -qq
+# Each has an environment of its own, and a lock.
+clients := openai-2 openai-3 langchain llama-index litellm pydantic-ai schemathesis
 # `make run ARGS="--scenario bad"`, `make test ARGS="-k stream"`
 ARGS ?=
 
@@ -46,7 +48,7 @@ check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, 
 	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
 
 .PHONY: conformance
-conformance: .venv/.dev .tools/openai-3/.done .tools/langchain/.done .tools/image/.done ## real clients (openai for Python and Node, langchain) against a real gateway; dashboards and rules on a real Prometheus
+conformance: .venv/.dev $(clients:%=.tools/%/.done) .tools/image/.done ## real clients and openai-python's own tests through a real gateway; dashboards and rules on a real Prometheus
 	@tests/conformance/install
 	@$(bin)/python -m pytest tests/conformance $(ARGS)
 

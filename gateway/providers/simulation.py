@@ -62,7 +62,8 @@ class Prompt:
     `text` is the last user message, `context` every message; `limit` the most tokens wanted; `inputs` are
     the texts of an embeddings request, or the prompts of a completion; `dimensions` and `base64` are the
     vectors' form. `body` is the request itself, where its answer repeats some of it. `tools` are the
-    functions that may be called now, `schema` what the answer has to fit, `thinks` whether thoughts are wanted.
+    functions that may be called now, `schema` what the answer has to fit, `thinks` whether thoughts are
+    wanted.
     """
 
     model: str

@@ -15,8 +15,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def test_promtool_accepts_the_metrics(gateway: Gateway, promtool: str) -> None:
-    assert gateway.post(CHAT, body(), key="judge").status == 200
-    gateway.wait_until(lambda: gateway.metric("headgate_requests_total", route="solver", status="ok") > 0)
+    question = {"model": "openai", "messages": [{"role": "user", "content": "hello"}]}
+    assert gateway.post("/v1/chat/completions", question, key="judge").status == 200
+    gateway.wait_until(lambda: gateway.metric("headgate_requests_total", route="openai", status="ok") > 0)
     page = gateway.request("GET", "/metrics", port=gateway.admin_port).body
     checked = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=60)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
