@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from gateway.demo.board import Answered
-from gateway.demo.judge import validate
+from gateway.demo.judge import Judge
 from gateway.demo.scenario import HARD, ROUTE
 from gateway.providers.simulation_book import Book, Task
 
@@ -48,14 +47,15 @@ class Application:
         self._rng = rng
         self._on_answer = on_answer
         self._room = asyncio.Semaphore(_MOST_IN_FLIGHT)
-        self._judges = asyncio.Semaphore(os.cpu_count() or 1)
+        self._judge = Judge()
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, speed: float, requests: int | None) -> None:
         """Sends `requests` tasks, or goes on until cancelled; returns when all are answered."""
-        sent = 0
+        sent, due = 0, time.monotonic()
         while requests is None or sent < requests:
-            await asyncio.sleep(self._rng.expovariate(RATE * speed))
+            due += self._rng.expovariate(RATE * speed)
+            await asyncio.sleep(max(due - time.monotonic(), 0.0))
             await self._room.acquire()
             hard = self._rng.random() < _HARD_SHARE
             task = self._rng.choice(self._hard if hard else self._ordinary)
@@ -71,6 +71,7 @@ class Application:
         for asking in self._under_way:
             asking.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self._judge.close()
         await self._client.close()
 
     def _finished(self, asking: asyncio.Task[None]) -> None:
@@ -92,8 +93,7 @@ class Application:
             self._on_answer(_answered(task, _place(broken.headers), start, error="broken off"))
             return
         answered = _answered(task, _place(headers), start, cost=headers.get("x-headgate-cost-usd"))
-        async with self._judges:
-            validation = await validate(task, text)
+        validation = await self._judge.validate(task, text)
         problem = await self._report(headers["x-request-id"], not validation.reason, validation.reason)
         self._on_answer(replace(answered, reason=validation.reason, error=problem))
 
