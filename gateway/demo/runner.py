@@ -1,8 +1,8 @@
 """Runs programs on samples for the judge: a small warm process that forks once a program.
 
-Starting an interpreter costs fifty times as much, and the demo has dozens of programs a second to run. It reads
-a JSON object a line, `{"program", "samples": [[input, output], …]}`, and writes a line with why the program failed
-(empty: it passed): `wrong_answer runtime_error time_limit`.
+Starting an interpreter costs ten times as much, and the demo has dozens of programs a second to run. It
+reads a JSON object a line, `{"program", "samples": [[input, output], …]}`, and writes a line with why the
+program failed (empty: it passed): `wrong_answer runtime_error time_limit`.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ CANDIDATES: dict[str, Points] = {
 }
 """Scenario → the tuned model's share of right answers, in percent, by rating."""
 
-_HOUSE = "latency: {median: 600ms, p95: 1500ms}, tokens_per_second: 300"
-_LAB = "latency: {median: 450ms, p95: 900ms}, tokens_per_second: 400"
+_HOUSE = "latency: {median: 300ms, p95: 750ms}, tokens_per_second: 600"
+_LAB = "latency: {median: 225ms, p95: 450ms}, tokens_per_second: 800"
 _CHEAP = "{input: 0.40, cached_input: 0.10, output: 1.60}"
 _DEAR = "{input: 0.80, cached_input: 0.20, output: 3.20}"
 
@@ -77,8 +77,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1_000:.0f}ms"
 
 
-# What an operator would write for a demonstration: minutes instead of days are possible because the margins are
-# wide and the two models differ a lot. The levels make a false rollback in a demonstration very unlikely.
+# What an operator would write for a demonstration: minutes instead of days are possible because the margins
+# are wide and the models differ a lot. The levels make a false rollback before an audience very unlikely.
 _CONFIGURATION = """\
 server:
   keys:
@@ -89,7 +89,7 @@ server:
 upstreams:
   lab:    {{provider: simulated, {lab}, error_rate: 1%, pass_rate: {tuned}, book: {book}}}
   house:  {{provider: simulated, {house}, error_rate: 1%, pass_rate: {base}, book: {book}}}
-  google: {{provider: simulated, latency: {{median: 350ms, p95: 800ms}}, tokens_per_second: 500,
+  google: {{provider: simulated, latency: {{median: 175ms, p95: 400ms}}, tokens_per_second: 1000,
            error_rate: 1%, pass_rate: {base}, book: {book}}}
 capture: {{max_size: 256MiB}}
 routes:
@@ -114,7 +114,7 @@ routes:
           holdout: 2%
           cooldown: {cooldown}
           guardrails:
-            validation_passed: {{margin: 12pt, alpha: 0.002}}
+            validation_passed: {{margin: 15pt, alpha: 0.002}}
             errors: {{harm: 2pt, margin: 5pt, alpha: 0.001}}
             latency_p95: {{harm: 5pt, margin: 12pt, alpha: 0.001}}
             cost_per_success: {{max_ratio: 3}}

@@ -11,14 +11,13 @@ from typing import Any
 
 from httpx import AsyncClient, HTTPError
 
+from gateway.cli.rollout.history import VERDICT
 from gateway.demo.scenario import ROUTE, SEGMENT
 
 EVERY = 0.5
 """Seconds between two looks; a transition is looked at at once."""
 AT_REST = frozenset(("promoted", "rolled_back", "inconclusive", "paused"))
 """Phases that nothing but harm or a person ends."""
-VERDICT = "verdict"
-"""The cause of an entry of the history that moved nothing."""
 _ROLLOUT = f"/admin/v1/rollouts/{ROUTE}/{SEGMENT}"
 
 
@@ -87,7 +86,7 @@ class Watch:
         )
         self._began = began
         self._on_move = on_move
-        self._revision: int | None = None
+        self._revision = self._told = -1
         self._news = asyncio.Event()
         self.seen = Seen()
         self.rested = asyncio.Event()
@@ -127,11 +126,12 @@ class Watch:
 
     async def _read_history(self) -> None:
         answer = (await self._client.get(f"{_ROLLOUT}/history")).raise_for_status()
-        transitions = [entry for entry in answer.json() if entry["cause"] != VERDICT]
-        for entry in transitions[len(self.seen.moved) :]:
-            moved = self._moved(entry)
-            self.seen.moved.append(moved)
-            self._on_move(moved)
+        for entry in answer.json():
+            if entry["revision"] > self._told and entry["cause"] != VERDICT:
+                moved = self._moved(entry)
+                self.seen.moved.append(moved)
+                self._on_move(moved)
+            self._told = max(self._told, entry["revision"])
 
     async def _listen(self) -> None:
         """Server-sent events: each one is a reason to look."""
