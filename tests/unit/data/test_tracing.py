@@ -10,7 +10,7 @@ from gateway.channel.spans import Spans
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.capture import Captured
-from gateway.data.sse import Splitter
+from gateway.sse import Splitter
 from gateway.data.tracing import LAST, Tail, begin, ended, follow, numbers_of
 from gateway.providers.base import Call
 from routing.fallback import Result
