@@ -60,6 +60,10 @@ bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this m
 chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
 	@$(bin)/python -m tests.chaos $(ARGS)
 
+.PHONY: demo-check
+demo-check: .venv/.dev ## the demo's three scenarios from beginning to end, as a newcomer starts them
+	@$(bin)/python -m tests.demo_check $(ARGS)
+
 .PHONY: fuzz
 fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by coverage (ARGS="sse --seconds 600")
 	@.tools/fuzz/bin/python -m tests.fuzz $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -26,7 +26,7 @@ _NEXT = {
 
 
 def standing(seen: Seen, width: int, compact: bool) -> Iterator[Text]:
-    """Phase and stages, the weight's bar unless `compact`, and the verdict, or how it ended."""
+    """Phase and stages, the weight's bar, and the verdict or how it ended: four lines, `compact` two."""
     reading = seen.reading
     if not reading:
         yield Text("  the rollout has not been looked at yet", style="dim")
@@ -37,19 +37,23 @@ def standing(seen: Seen, width: int, compact: bool) -> Iterator[Text]:
     head.append(f"{sign} {said(seen.phase)}", style=f"bold {colour}")
     head.append(f" at {weight(seen.weight)}   ")
     head.append_text(way(reading))
+    head.plain = head.plain.replace("\N{NO-BREAK SPACE}", " ")  # nothing wraps here
     yield head
     if not compact:
         yield Text("  ") + share(reading, min(72, width - 10))
-    yield _ended(seen) if seen.rests else _verdict(reading)
+    first, others = _ended(seen) if seen.rests else _verdict(reading)
+    if compact:
+        yield first + Text(f"; {others}" if others else "")
+    else:
+        yield first
+        yield Text(f"      {others}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def _ended(seen: Seen) -> Text:
-    sign, colour = SIGNS[seen.phase]
+def _ended(seen: Seen) -> tuple[Text, str]:
+    colour = SIGNS[seen.phase][1]
     text = _line()
-    text.append(f"  {conclusion(seen)} ", style=f"bold {colour}")
-    last = seen.moved[-1] if seen.moved else None
-    text.append("; ".join(last.reasons) if last else "", style="dim")
-    return text
+    text.append(f"  {conclusion(seen)}", style=f"bold {colour}")
+    return text, "; ".join(seen.moved[-1].reasons) if seen.moved else ""
 
 
 def conclusion(seen: Seen) -> str:
@@ -58,21 +62,23 @@ def conclusion(seen: Seen) -> str:
     return f"{said(seen.phase)}{after}: {_NEXT[seen.phase]}."
 
 
-def _verdict(reading: Mapping[str, Any]) -> Text:
+def _verdict(reading: Mapping[str, Any]) -> tuple[Text, str]:
+    """The verdict with its first reason, and the others."""
     verdict = reading["verdict"]
     sign, colour = VERDICTS.get(verdict["value"], ("?", ""))
+    reasons = verdict["reasons"]
     text = _line()
     text.append(f"  {sign} {verdict['action']}: ", style=colour)
-    text.append("; ".join(verdict["reasons"]))
-    return text
+    text.append(reasons[0] if reasons else "")
+    return text, "; ".join(reasons[1:])
 
 
-def guardrails(seen: Seen, wide: bool, compact: bool) -> Table:
+def guardrails(found: Iterable[Mapping[str, Any]], wide: bool, compact: bool) -> Table:
     """A row each: the rates of both variants, and the evidence for harm and for safety."""
     grid = Table(box=None, padding=(0, 2 if wide else 1, 0, 0), pad_edge=False, header_style="dim")
     for name in ("  guardrail", BASELINE, CANDIDATE, "evidence for harm", "evidence for safe"):
         grid.add_column(name, no_wrap=True)
-    for guardrail in seen.reading.get("guardrails", ()):
+    for guardrail in found:
         if guardrail.get("evidence"):
             grid.add_row(*_compared(guardrail, wide))
         elif guardrail.get("ratio") and not compact:

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable
+from types import CodeType
 from typing import NoReturn
 
 # What programs usually import: here once, and not in every fork.
@@ -34,9 +35,10 @@ _LIMITS = (
     (resource.RLIMIT_NOFILE, 16, 16),
     (resource.RLIMIT_CORE, 0, 0),
 )
+_OUTPUT = 65_536
 _TOO_LONG = (-signal.SIGALRM, -signal.SIGXCPU)
-_REASONS = {0: "", 1: "wrong_answer"}
-_CRASHED = 2
+_PASSED, _WRONG, _CRASHED = 0, 1, 2
+_REASONS = {_PASSED: "", _WRONG: "wrong_answer"}
 
 Samples = Iterable[tuple[str, str]]
 """Input and output of each."""
@@ -74,20 +76,27 @@ def _become(program: str, samples: Samples) -> NoReturn:
             _limit(limit, soft, hard)
         compiled = compile(program, "program", "exec")
         passed = all(_run(compiled, given).split() == wanted.split() for given, wanted in samples)
-        status = 0 if passed else 1
+        status = _PASSED if passed else _WRONG
     finally:
         os._exit(status)
 
 
-def _run(compiled: object, given: str) -> str:
+def _run(compiled: CodeType, given: str) -> str:
     """What the program prints."""
-    sys.stdin, sys.stdout = io.StringIO(given + "\n"), io.StringIO()
+    sys.stdin, sys.stdout = io.StringIO(given + "\n"), (output := _Output())
     try:
-        exec(compiled, {"__name__": "__main__"})  # type: ignore[arg-type]
+        exec(compiled, {"__name__": "__main__"})
     except SystemExit as left:
         if left.code:
             raise
-    return sys.stdout.getvalue()
+    return output.getvalue()
+
+
+class _Output(io.StringIO):
+    def write(self, text: str) -> int:
+        if self.tell() > _OUTPUT:
+            os._exit(_WRONG)  # no sample asks for that much
+        return super().write(text)
 
 
 def _limit(limit: int, soft: int, hard: int) -> None:

@@ -86,18 +86,19 @@ def screen(place: Place, board: Board, seen: Seen, seconds: float, size: Console
     wide, compact = size.width >= WIDE, size.height < _TALL
     rows = board.rows()
     above = [*_title(place, board, seconds, compact), *standing(seen, size.width, compact)]
-    found = guardrails(seen, wide, compact)
+    found = guardrails(seen.guardrails, wide, compact)
     example = how_to_call(place, size.width)
     table = variants(rows, wide, compact)
     fixed = len(above) + found.row_count + 1 + len(rows) + (1 if compact else 2) + _height(example)
     spare = max(0, size.height - fixed)
     lines = min(len(seen.moved), max(2, spare - 4), spare)
     spare -= lines
-    gaps = [[Text()] if spare > gap else [] for gap in range(4)]
-    recent = list(board.recent)[: max(0, spare - 5)]
+    gaps = [[Text()] if spare > rank else [] for rank in (0, 3, 1, 2)]
+    answered = list(board.recent)
+    recent = answered[max(0, len(answered) - max(0, spare - 5)) :]
     return Group(
         *above, *gaps[0], Padding(found, (0, 0, 0, 2)), *gaps[1], Padding(table, (0, 0, 0, 2)), *gaps[2],
-        *happened(seen.moved, lines), *(_recent(answered) for answered in recent), *gaps[3],
+        *happened(seen.moved, lines), *(_recent(one) for one in recent), *gaps[3],
         Padding(example, (0, 0, 0, 2)),
     )  # fmt: skip
 
@@ -114,7 +115,6 @@ def line(board: Board, seconds: float) -> str:
 
 def variants(rows: list[Row], wide: bool, compact: bool = False) -> Table:
     """Per segment and assigned variant: split, latency, validation result, cost."""
-    per = " " if compact else "\n"
     grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     grid.add_column("segment")
     grid.add_column("variant")
@@ -122,8 +122,8 @@ def variants(rows: list[Row], wide: bool, compact: bool = False) -> Table:
         grid.add_column(name, justify="right", no_wrap=True)
     if wide:
         grid.add_column(_SCALE if compact else f"95 % interval\n{_SCALE}", width=_STRIP, no_wrap=True)
-    grid.add_column("$/1000 req" if compact else "$/1000\nrequests", justify="right", no_wrap=True)
-    grid.add_column(f"$/1000{per}passed", justify="right", no_wrap=True)
+    grid.add_column("$/k req" if compact else "$/1000\nrequests", justify="right", no_wrap=True)
+    grid.add_column("$/k pass" if compact else "$/1000\npassed", justify="right", no_wrap=True)
     before = ""
     for row in rows:
         grid.add_row(
@@ -170,7 +170,8 @@ def _title(place: Place, board: Board, seconds: float, compact: bool) -> list[Te
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(" headgate demo ", style="bold reverse")
     text.append(f"  {_CANDIDATE[place.scenario]}", style="bold")
-    text.append(f"  {clock(seconds)}  {board.requests} requests, {rate:.1f}/s, {board.errors} errors")
+    pace = "" if compact else f" {rate:.1f}/s,"
+    text.append(f"  {clock(seconds)}  {board.requests} requests,{pace} {board.errors} errors")
     if compact:
         return [text]
     below = Text(f" metrics {place.admin_url}/metrics", style="dim", no_wrap=True, overflow="ellipsis")

@@ -60,5 +60,5 @@ def _rollout(seen: Seen) -> dict[str, Any]:
         "settled_seconds": None if settled is None else round(settled, 3),
         "transitions": [one.to_json() for one in seen.moved],
         "verdict": seen.reading.get("verdict"),
-        "guardrails": seen.reading.get("guardrails", []),
+        "guardrails": list(seen.guardrails),
     }

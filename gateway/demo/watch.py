@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -48,10 +48,21 @@ class Moved:
 
 @dataclass(slots=True)
 class Seen:
-    """What is known so far; `reading` is the admin API's, empty before the first answer."""
+    """What is known so far; `reading` is the admin API's, empty before the first answer.
+
+    `guardrails` are those of the newest reading in which anybody was compared: at 0 and 100 % nobody is.
+    """
 
     reading: Mapping[str, Any] = field(default_factory=dict)
+    guardrails: Sequence[Mapping[str, Any]] = ()
     moved: list[Moved] = field(default_factory=list)
+
+    def take(self, reading: Mapping[str, Any]) -> None:
+        """The rollout was looked at."""
+        self.reading = reading
+        compared = any((one.get("candidate") or {}).get("n") for one in reading["guardrails"])
+        if compared or not self.guardrails:
+            self.guardrails = reading["guardrails"]
 
     @property
     def phase(self) -> str:
@@ -116,7 +127,7 @@ class Watch:
             if reading["revision"] != self._revision:
                 await self._read_history()
                 self._revision = reading["revision"]
-            self.seen.reading = reading
+            self.seen.take(reading)
             if self.seen.rests:
                 self.rested.set()
 
