@@ -40,6 +40,7 @@ def test_a_reading_has_the_fields_of_the_admin_api() -> None:
         },
         "sample_ratio": {"verdict": "pass", "evidence": 0.2158, "evidence_needed": 1_000.0},
         "compared": 1.0, "warnings": [], "cooldown_until": None, "settle": None,
+        "bake_weight": 98, "period_since": str(NOW),
     }  # fmt: skip
     assert one["metric"] == "validation_passed" and one["verdict"] == "inconclusive"
     assert one["baseline"] == {"n": 1_890, "rate": pytest.approx(1 - 170 / 1_890)}
