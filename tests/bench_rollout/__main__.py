@@ -68,7 +68,11 @@ def _simulated(rows: list[Row], runs: int, workers: int) -> Iterator[tuple[Row, 
                 trials |= zip(waiting[done], done.result(), strict=True)
                 progress.advance(task, len(waiting[done]))
             progress.update(task, description=f"{row.name} ({perf_counter() - began:.0f} s)")
-            yield row, [trials[run] for run in range(runs)]
+            found = [trials[run] for run in range(runs)]
+            if not progress.console.is_terminal:
+                told = [f"{figure.name} {_written(figure, figure.measure(found))}" for figure in row.figures]
+                print(f"{row.name} ({perf_counter() - began:.0f} s):", *told, sep="\n  ", file=sys.stderr)
+            yield row, found
 
 
 def _chunk(name: str, runs: range) -> list[Trial]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import Evidence, evidence_of
-from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.fact import Fact, UnitKey, exposed
 from routing.evidence.tally import Tally
 from routing.evidence.unit import Unit, fold
+from routing.rollout.simulation.traffic import Sent
 
 
 class Books:
@@ -16,13 +18,35 @@ class Books:
         self._states: dict[UnitKey, Unit] = {}
         self._counts: dict[str, int] = {}
         self._tally = Tally()
+        self._ends: dict[Group, list[End]] = {}
         self.evidence = Evidence({}, {}, {}, {})
 
-    def take(self, key: UnitKey, fact: Fact, *, alone: bool) -> None:
-        """Takes in a fact; of a request that is a unit by itself, exposure and outcome are counted apart."""
-        if alone:
-            self._tally.add(key, (fact,))
+    def expose(self, sent: Sent) -> None:
+        """Takes in how a request ended; those that are units by themselves are counted by the dozen."""
+        request, ending = sent.request, sent.ending
+        if not sent.alone:
+            self._fold(request.key, exposed(request, ending, sent.p95))
             return
+        place = (
+            request.key.period,
+            request.key.compared,
+            request.reference,
+            request.stratum,
+            request.candidate,
+        )
+        group = Group(place, ending.status, ending.own, ending.streamed, sent.p95)
+        cost = -1.0 if ending.cost is None else ending.cost
+        self._ends.setdefault(group, []).append((1, ending.duration, ending.first_token, cost))
+
+    def report(self, sent: Sent) -> None:
+        """Takes in the outcome of a request."""
+        assert sent.outcome is not None
+        if sent.alone:
+            self._tally.add(sent.request.key, (sent.outcome,))
+        else:
+            self._fold(sent.request.key, sent.outcome)
+
+    def _fold(self, key: UnitKey, fact: Fact) -> None:
         before = self._states.get(key, ())
         after = fold(before, (fact,), self._depth)
         if after != before:
@@ -35,18 +59,21 @@ class Books:
 
         Only what moved is read again, as far as each counter is read by itself.
         """
-        counts, self._tally = self._tally.counts(), Tally()
+        for group, ends in self._ends.items():
+            count_alone(self._tally, group, ends)
+        counts, self._tally, self._ends = self._tally.counts(), Tally(), {}
         if not counts:
             return self.evidence
-        known, partly = self._counts, True
+        known = self._counts
         for name, count in counts.items():
-            known[name] = total = known.get(name, 0) + count
-            partly = partly and total > 0 and ".cost." not in name
-        if not partly:
-            self.evidence = evidence_of(known)
+            known[name] = known.get(name, 0) + count
+        if any(".cost." in name for name in counts):
+            self.evidence = evidence_of(known)  # squares are kept in two counters
             return self.evidence
         new = evidence_of({name: known[name] for name in counts})
         self.evidence.cells.update(new.cells)
+        for gone in evidence_of({name: 1 for name in counts if not known[name]}).cells:
+            self.evidence.cells.pop(gone, None)
         for kept, spreads in zip(self.evidence[2:], new[2:], strict=True):
             for side, spread in spreads.items():
                 kept.setdefault(side, {}).update(spread)

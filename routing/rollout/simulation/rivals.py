@@ -49,7 +49,7 @@ class PeekedZTest(Rival):
     def look(self, requests: int, sent: Iterable[Sent]) -> None:
         """Takes in the requests since the last look."""
         for one in sent:
-            side = int(one.exposure.candidate)
+            side = int(one.candidate)
             self._n[side] += 1
             self._bad[side] += one.bad
         if not all(self._n):
@@ -73,7 +73,7 @@ class FixedThreshold(Rival):
 
     def look(self, requests: int, sent: Iterable[Sent]) -> None:
         """Takes in the requests since the last look."""
-        seen = [one.bad for one in sent if one.exposure.candidate]
+        seen = [one.bad for one in sent if one.candidate]
         if not seen:
             return
         failed = sum(seen) > self._allowed * len(seen)

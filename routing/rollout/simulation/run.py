@@ -8,7 +8,6 @@ from hashlib import blake2b
 from heapq import heappop, heappush
 
 from routing.evidence.cells import Evidence
-from routing.evidence.fact import Fact, UnitKey
 from routing.rollout.advance import advance
 from routing.rollout.command import command
 from routing.rollout.document import Document
@@ -63,7 +62,7 @@ def looks(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Iterator[L
     books = Books(plan.depth)
     salt = blake2b(b"%d" % seed, digest_size=32, person=b"simulation").digest()
     document = first_epoch(WHO, plan, 0).document
-    due: list[tuple[int, int, UnitKey, Fact, bool]] = []
+    due: list[tuple[int, int, Sent]] = []
     by_hand = dict(scenario.by_hand)
     for start in range(0, scenario.requests, scenario.per_look):
         moved: list[Transition] = []
@@ -82,15 +81,13 @@ def looks(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Iterator[L
         sent = [traffic.send(number, rollout, p95) for number in range(start, end)]
         now = traffic.time(end)
         for number, one in enumerate(sent, start):
-            books.take(one.key, one.exposure, alone=one.alone)
-            if one.outcome is not None:
-                if one.reported_at <= now:
-                    books.take(one.key, one.outcome, alone=one.alone)
-                else:
-                    heappush(due, (one.reported_at, number, one.key, one.outcome, one.alone))
+            books.expose(one)
+            if one.outcome is not None and one.reported_at <= now:
+                books.report(one)
+            elif one.outcome is not None:
+                heappush(due, (one.reported_at, number, one))
         while due and due[0][0] <= now:
-            _, _, key, fact, alone = heappop(due)
-            books.take(key, fact, alone=alone)
+            books.report(heappop(due)[2])
         step = advance(document, plan, Observed(books.close()), now)
         document = step.document
         moved += [step.transition] if step.transition else []
@@ -136,7 +133,7 @@ def tell(result: Result, look: Look) -> None:
     document = look.document
     result.requests, result.phase = look.requests, document.phase
     if result.rolled_back is None:
-        result.served += sum(one.excess for one in look.sent if one.exposure.candidate)
+        result.served += sum(one.excess for one in look.sent if one.candidate)
     assert result.transitions is not None
     result.transitions += look.transitions
     if result.rolled_back is None and "rollback" in (_action(look), document.recommendation):

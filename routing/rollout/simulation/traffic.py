@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from math import exp
+from typing import NamedTuple
 
 from routing.assign import assign
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, reported
+from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, reported
 from routing.facts import Facts
 from routing.rollout.simulation.scenario import Draws, Scenario
 from routing.snapshot import Key, Rollout
@@ -21,21 +21,26 @@ _KEY = Key("simulation", "simulation", 0, frozenset())
 _CHANCE = 22  # bits of chance in a unit that is a request by itself
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A request that has ended: its exposure, its outcome (None: never reported), and when that comes.
+class Sent(NamedTuple):
+    """A request that has ended, how it ended, its outcome (None: never reported), and when that comes (ms).
 
-    `at` in ms; `bad`: whether it failed validation; `excess`: how much likelier than by the baseline.
+    `alone`: it has no sticky key; `p95`: what its latency is held to; `bad`: whether it failed validation;
+    `excess`: how much likelier that was than by the baseline.
     """
 
     alone: bool
-    at: int
-    exposure: Fact
-    key: UnitKey
+    request: Request
+    ending: Ending
+    p95: P95
     outcome: Fact | None
     reported_at: int
     bad: bool
     excess: float
+
+    @property
+    def candidate(self) -> bool:
+        """Whether it was assigned to the candidate."""
+        return self.request.candidate
 
 
 class Traffic:
@@ -83,9 +88,8 @@ class Traffic:
             bad = self._like_before(key, candidate, bad)
         outcome, reported_at = self._report(request, candidate, bad)
         return Sent(
-            key is None, at, exposed(request, self._ending(candidate), p95), request.key, outcome,
-            reported_at, bad, share - usual,
-        )  # fmt: skip
+            key is None, request, self._ending(candidate), p95, outcome, reported_at, bad, share - usual
+        )
 
     def _stratum(self, number: int) -> tuple[int, float]:
         """The stratum, and what it and the drift add to the failures."""

@@ -82,8 +82,7 @@ def test_easy_requests_do_not_flatter_a_worse_candidate() -> None:
     assert all(one.phase == "rolled_back" for one in found)
     sent = [one for look in looks(alone(mode="manual"), scenario, Random(1), 1) for one in look.sent]
     failed = [
-        sum(one.bad for one in sent if one.exposure.candidate == side)
-        / sum(one.exposure.candidate == side for one in sent)
+        sum(one.bad for one in sent if one.candidate == side) / sum(one.candidate == side for one in sent)
         for side in (False, True)
     ]
     assert failed[True] < failed[False], "as a dashboard would have it"
@@ -140,19 +139,13 @@ def test_users_who_come_back_are_one_unit_each_and_read_as_they_are_folded(patte
 
 
 def test_books_that_are_read_in_parts_are_those_read_as_a_whole() -> None:
-    kept: list[Books] = []
-
-    class Kept(Books):
-        def __init__(self, depth: int) -> None:
-            super().__init__(depth)
-            kept.append(self)
-
     for users in (None, Users(50)):
-        books = Kept(3)
+        books = Books(3)
         scenario = Scenario(600, users=users)
         for look in looks(plan(10, 50, validated=True), scenario, Random(1), 1):
             for one in look.sent:
-                books.take(one.key, one.exposure, alone=one.alone)
+                books.expose(one)
+                books.report(one)
             partly: Evidence = books.close()
         assert books.close() is partly, "nothing new"
         assert partly == evidence_of(books._counts)
