@@ -56,6 +56,10 @@ conformance: .venv/.dev $(clients:%=.tools/%/.done) .tools/image/.done ## real c
 bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-rollout
+bench-rollout: .venv/.dev ## what rollouts promise, simulated, beside a peeked z-test and fixed thresholds (ARGS="--runs 100 --rows drift")
+	@$(bin)/python -m tests.bench_rollout $(ARGS)
+
 .PHONY: chaos
 chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
 	@$(bin)/python -m tests.chaos $(ARGS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from config.conditions import When
-from config.guardrails import Ratio
+from config.guardrails import OWN, Ratio
 from config.prices import Entry, names_ending, price, table_entry
 from config.problems import Finding, KeyPath
 from config.rollout import Rollout
@@ -89,9 +89,9 @@ def _rollout(config: Config, name: str, route: Route, rollout: Rollout, path: Ke
         yield Finding((*path, "guardrails", metric), f"nobody can report what it needs: {why}")
     for metric, limits in guardrails.ratios.items():
         yield from _ratio(config, route, rollout, limits, (*path, "guardrails", metric))
-    for metric in ("errors", "latency_p95"):
+    for metric in OWN:
         if getattr(guardrails, metric) is None:
-            message = "is off, so promotion rests less on what the gateway measures itself"
+            message = "is off: it rolls nothing back, but promotion waits for it, at the default margin"
             yield Finding((*path, "guardrails", metric), message)
 
 

@@ -13,10 +13,6 @@ from config import guardrails, rollout, routes
 from routing.rollout.epoch import Identity
 from routing.rollout.plan import Limits, Plan, Query, Ratio, Stage
 
-ALWAYS = ("errors", "latency_p95")
-"""Metrics that the gateway measures itself: promotion always waits for them, so that it never rests on what
-clients report alone. Switched off, they roll nothing back."""
-
 
 def compile_plan(route: routes.Route, wish: rollout.Rollout) -> Plan:
     """The plan of a rollout of `route`."""
@@ -32,7 +28,10 @@ def compile_plan(route: routes.Route, wish: rollout.Rollout) -> Plan:
         holdout=wish.holdout,
         cooldown=_ms(wish.cooldown),
         depth=wish.outcomes_per_unit,
-        comparisons=_comparisons(wish.guardrails),
+        comparisons={
+            metric: _limits(metric, limits, wish.guardrails)
+            for metric, limits in wish.guardrails.needed.items()
+        },
         ratios={
             metric: Ratio(limit.max_ratio, limit.alpha) for metric, limit in wish.guardrails.ratios.items()
         },
@@ -42,18 +41,10 @@ def compile_plan(route: routes.Route, wish: rollout.Rollout) -> Plan:
     )
 
 
-def _comparisons(wish: guardrails.Guardrails) -> dict[str, Limits]:
-    """In the metrics' usual order."""
-    usual = guardrails.Guardrails().comparisons
-    found = {}
-    for metric in guardrails.COMPARED:
-        limits = wish.comparisons.get(metric)
-        armed = limits is not None
-        if limits is None and metric in ALWAYS:
-            limits = usual[metric]
-        if limits is not None:
-            found[metric] = Limits(limits.harm, limits.alpha, limits.margin, limits.promote_alpha, armed)
-    return found
+def _limits(metric: str, limits: guardrails.Comparison, wish: guardrails.Guardrails) -> Limits:
+    """Of a metric that promotion waits for; one that is switched off rolls nothing back."""
+    armed = metric in wish.comparisons
+    return Limits(limits.harm, limits.alpha, limits.margin, limits.promote_alpha, armed)
 
 
 def _ms(seconds: float) -> int:

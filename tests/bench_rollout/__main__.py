@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from random import Random
 from time import perf_counter
 
 from rich.console import Console
@@ -17,9 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from routing.rollout.simulation.summary import Estimate
+from routing.rollout.simulation.trial import Trial, trial
 from tests.bench_rollout.rows import ROWS, Figure, Row
 from tests.bench_rollout.speed import Speed, speeds
-from tests.bench_rollout.trial import Trial, trial
 
 CHUNK = 10
 
@@ -78,7 +79,10 @@ def _simulated(rows: list[Row], runs: int, workers: int) -> Iterator[tuple[Row, 
 def _chunk(name: str, runs: range) -> list[Trial]:
     """Some runs of a row, in another process; the row is looked up there, because lambdas do not travel."""
     row = next(row for row in ROWS if row.name == name)
-    return [trial(row.plan, row.scenario, row.seed + run, watch_interval=row.watch_interval) for run in runs]
+    seeds = [row.seed + run for run in runs]
+    return [
+        trial(row.plan, row.scenario, Random(seed), seed, watch_interval=row.watch_interval) for seed in seeds
+    ]
 
 
 def _written(figure: Figure, found: Estimate) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from config.guardrails import COMPARED, Guardrails
 from routing.rollout.plan import Limits, Plan, Stage
 from routing.rollout.simulation.scenario import Mix, Scenario, Users
 from routing.rollout.simulation.summary import Estimate, median, share
-from tests.bench_rollout.trial import Trial
+from routing.rollout.simulation.trial import Trial
 
 FAILS = "validation_passed"
 LONG = 10**12
@@ -69,10 +69,10 @@ def happened(what: Callable[[Trial], bool]) -> Measure:
 rolled_back = happened(lambda one: one.result.rolled_back is not None)
 promoted = happened(lambda one: one.result.promoted is not None)
 arrived = happened(lambda one: one.result.phase == "promoted")
-z_rolled_back = happened(lambda one: one.z_test[0] is not None)
-z_promoted = happened(lambda one: one.z_test[1] is not None)
-fixed_rolled_back = happened(lambda one: one.threshold[0] is not None)
-fixed_promoted = happened(lambda one: _before(one.threshold[1], one.threshold[0]))
+z_rolled_back = happened(lambda one: one.z_test.rolled_back is not None)
+z_promoted = happened(lambda one: one.z_test.promoted is not None)
+fixed_rolled_back = happened(lambda one: one.threshold.rolled_back is not None)
+fixed_promoted = happened(lambda one: _before(one.threshold.promoted, one.threshold.rolled_back))
 missed = happened(lambda one: one.missed)
 
 

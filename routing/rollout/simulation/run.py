@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import heappop, heappush
 
@@ -117,12 +117,12 @@ class Result:
     rolled_back: int | None = None
     promoted: int | None = None
     served: float = 0.0
-    transitions: list[Transition] | None = None
+    transitions: list[Transition] = field(default_factory=list)
 
 
 def run(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Result:
     """A whole run. In modes that wait for a person, the first recommendation counts."""
-    result = Result(transitions=[])
+    result = Result()
     for look in looks(plan, scenario, draws, seed):
         tell(result, look)
     return result
@@ -134,7 +134,6 @@ def tell(result: Result, look: Look) -> None:
     result.requests, result.phase = look.requests, document.phase
     if result.rolled_back is None:
         result.served += sum(one.excess for one in look.sent if one.candidate)
-    assert result.transitions is not None
     result.transitions += look.transitions
     if result.rolled_back is None and "rollback" in (_action(look), document.recommendation):
         result.rolled_back = look.requests

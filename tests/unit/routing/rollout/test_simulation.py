@@ -18,6 +18,7 @@ from routing.rollout.simulation.books import Books
 from routing.rollout.simulation.rivals import FixedThreshold, PeekedZTest
 from routing.rollout.simulation.run import Look, Result, looks, run
 from routing.rollout.simulation.scenario import Mix, Reporting, Scenario, Users
+from routing.rollout.simulation.trial import trial
 from tests.unit.routing.rollout.standing import LIMITS, plan
 
 FAILS = "validation_passed"
@@ -49,7 +50,7 @@ def test_a_worse_candidate_goes_back_before_it_has_done_much_harm() -> None:
     found = runs(alone(), Scenario(6_000, effect={FAILS: 0.15}), 5)
     assert all(one.phase == "rolled_back" for one in found)
     assert sum(one.served for one in found) / len(found) < 30
-    assert all(one.transitions is not None and one.transitions[-1].cause == "harm" for one in found)
+    assert all(one.transitions[-1].cause == "harm" for one in found)
 
 
 def test_a_run_can_be_had_again() -> None:
@@ -62,7 +63,7 @@ def test_good_candidates_climb_through_every_stage() -> None:
     wish = plan(bake=60_000)
     better = Scenario(20_000, rate=10.0, effect={FAILS: -0.08, "errors": -0.01}, slower=0.6)
     found = run(wish, better, Random(1), 1)
-    assert found.phase == "promoted" and found.promoted is not None and found.transitions is not None
+    assert found.phase == "promoted" and found.promoted is not None
     assert [(one.after, one.weight) for one in found.transitions] == [
         ("running", 5_000), ("baking", 9_800), ("promoted", 10_000),
     ]  # fmt: skip
@@ -190,6 +191,17 @@ def test_the_capital_of_a_fair_game_seldom_ever_grows_fifty_fold(chance: float, 
                 won += 1
                 break
     assert won <= 0.02 * 300 + 3 * (0.02 * 0.98 * 300) ** 0.5
+
+
+def test_a_trial_has_rivals_and_watches_the_interval() -> None:
+    worse = Scenario(1_500, effect={FAILS: 0.3})
+    found = trial(alone(), worse, Random(1), 1, watch_interval=True)
+    assert found.result.phase == "rolled_back" and not found.missed
+    assert found.z_test.rolled_back is not None
+    blind = trial(plan(10, 50, metrics=("errors",)), Scenario(300), Random(1), 1)
+    assert not blind.missed and blind.threshold.promoted is None
+    wrong = Scenario(3_000, effect={FAILS: 0.3}, bad={FAILS: 0.6})
+    assert trial(alone(mode="manual"), wrong, Random(1), 1).missed is False
 
 
 def test_scenarios_know_shares_of_metrics_that_are_not_given() -> None:

@@ -1,46 +1,43 @@
-"""A trial: one simulated run, and what is counted of it."""
+"""A trial: one simulated run, what became of it, and what the rivals would have done."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 
 from routing.rollout.census import Census
 from routing.rollout.interval import ruled_out
 from routing.rollout.plan import Plan
-from routing.rollout.simulation.rivals import FixedThreshold, PeekedZTest
+from routing.rollout.simulation.rivals import FixedThreshold, PeekedZTest, Rival
 from routing.rollout.simulation.run import Look, Result, looks, tell
-from routing.rollout.simulation.scenario import Scenario
+from routing.rollout.simulation.scenario import Draws, Scenario
 
 METRIC = "validation_passed"
+MARGIN = 0.03
+"""The rivals' margin where the plan has none for that metric."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`missed`: whether the interval ever left out the truth; rivals: (rolled back, promoted)."""
+    """`missed`: whether the metric's interval ever left out the truth."""
 
     result: Result
-    missed: bool
-    z_test: tuple[int | None, int | None]
-    threshold: tuple[int | None, int | None]
+    z_test: Rival
+    threshold: Rival
+    missed: bool = False
 
 
-def trial(plan: Plan, scenario: Scenario, seed: int, *, watch_interval: bool = False) -> Trial:
-    """Runs it once. The seed decides everything."""
-    margin = plan.comparisons[METRIC].margin
+def trial(plan: Plan, scenario: Scenario, draws: Draws, seed: int, *, watch_interval: bool = False) -> Trial:
+    """Runs it once; `draws` and `seed` decide everything."""
+    limits = plan.comparisons.get(METRIC)
+    margin = MARGIN if limits is None else limits.margin
     z_test, threshold = PeekedZTest(margin), FixedThreshold(scenario.share(METRIC, False) + margin)
-    result, missed = Result(transitions=[]), False
-    for look in looks(plan, scenario, Random(seed), seed):
+    result, missed = Result(), False
+    for look in looks(plan, scenario, draws, seed):
         tell(result, look)
         z_test.look(look.requests, look.sent)
         threshold.look(look.requests, look.sent)
         missed = missed or (watch_interval and _misses(look, scenario.effect.get(METRIC, 0.0)))
-    return Trial(
-        result,
-        missed,
-        (z_test.rolled_back, z_test.promoted),
-        (threshold.rolled_back, threshold.promoted),
-    )
+    return Trial(result, z_test, threshold, missed)
 
 
 def _misses(look: Look, truth: float) -> bool:
