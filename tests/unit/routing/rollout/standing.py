@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from config.guardrails import COMPARED, Guardrails
 from routing.evidence.cells import Cell, Evidence
+from routing.rollout.advance import advance
 from routing.rollout.document import Document, Period
 from routing.rollout.epoch import Identity, first_epoch
 from routing.rollout.observed import Observed
@@ -88,3 +89,13 @@ def alike(units: int = 100_000, weight: float = 0.1, reference: int = 1) -> Obse
 
 WORSE = {"validation_passed": (900, 9_000, 400, 1_000), "errors": (90, 9_000, 10, 1_000)}
 """The candidate fails four times as often."""
+
+
+def frozen(document: Document) -> Document:
+    """With what is known of the baseline, so that latency is held to a p95."""
+    return advance(document, plan(), alike(4_000, reference=0), NOW).document
+
+
+def look(document: Document, seen: Observed, wish: Plan | None = None, now: int = NOW + HOUR) -> Document:
+    """The document after one look."""
+    return advance(document, wish or plan(), seen, now).document

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from routing.evidence.cells import Evidence
 from routing.rollout.advance import advance, breaker_tripped
-from routing.rollout.document import Document, Said
+from routing.rollout.document import Said
 from routing.rollout.observed import NOTHING, Observed, Recent
 from routing.rollout.plan import Plan, Stage
 from tests.unit.routing.rollout.standing import (
@@ -20,22 +20,14 @@ from tests.unit.routing.rollout.standing import (
     at,
     begun,
     evidence,
+    frozen,
+    look,
     observed,
     plan,
 )
 
 BAD = observed(WORSE)
 FAILING = Recent(20, 10)
-
-
-def frozen(document: Document) -> Document:
-    """With what is known of the baseline, so that latency is held to a p95."""
-    return advance(document, plan(), alike(4_000, reference=0), NOW).document
-
-
-def look(document: Document, seen: Observed, wish: Plan | None = None, now: int = NOW + HOUR) -> Document:
-    """The document after one look."""
-    return advance(document, wish or plan(), seen, now).document
 
 
 def test_a_stage_that_has_passed_goes_on_and_opens_a_period() -> None:

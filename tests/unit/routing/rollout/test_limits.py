@@ -1,4 +1,4 @@
-"""Limits: what costs and PromQL queries do to a rollout."""
+"""Limits: costs pause, and Prometheus is believed after three answers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from routing.evidence.cells import Cost, Evidence, Side
 from routing.rollout.advance import advance
 from routing.rollout.observed import Answer, Observed
 from routing.rollout.plan import Query, Ratio
-from tests.unit.routing.rollout.standing import (
-    HOUR,
-    NOW,
-    alike,
-    begun,
-    plan,
-)
-from tests.unit.routing.rollout.test_advance import frozen, look
+from tests.unit.routing.rollout.standing import HOUR, NOW, alike, begun, frozen, look, plan
 
 
 def test_too_dear_pauses_and_never_rolls_back() -> None:
