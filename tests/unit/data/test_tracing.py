@@ -10,9 +10,9 @@ from gateway.channel.spans import Spans
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.capture import Captured
-from gateway.sse import Splitter
 from gateway.data.tracing import LAST, Tail, begin, ended, follow, numbers_of
 from gateway.providers.base import Call
+from gateway.sse import Splitter
 from routing.fallback import Result
 from routing.snapshot import Timeouts, Variant
 from routing.trace import RANDOM, SAMPLED, WHOLE, Sampler, Tracing, parent_of
