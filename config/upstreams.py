@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
 from config.files import ExistingFile
-from config.model import BaseUrl, HeaderName, HeaderValue, Model, OptionalCredential
+from config.model import BaseUrl, HeaderName, HeaderValue, Many, Model, OptionalCredential
 from config.units import Duration, Share, share, write_share
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -16,8 +16,14 @@ GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta/openai"
 """Google's OpenAI-compatible endpoint."""
 
 
+Endpoint = Literal["chat", "completions", "embeddings", "responses"]
+
+
 class OpenAIUpstream(Model):
-    """Any OpenAI-compatible server. `headers` and `query` are added to every call."""
+    """Any OpenAI-compatible server. `headers` and `query` are added to every call.
+
+    `endpoints` are those that it has; requests for others go elsewhere.
+    """
 
     provider: Literal["openai"]
     base_url: BaseUrl = OPENAI_URL
@@ -26,6 +32,9 @@ class OpenAIUpstream(Model):
     query: dict[str, HeaderValue] = {}
     ca_file: ExistingFile | None = None
     ask_usage: bool = True
+    endpoints: Annotated[Many[Endpoint], Field(min_length=1)] = (
+        "chat", "completions", "embeddings", "responses",
+    )  # fmt: skip
 
 
 class GeminiUpstream(Model):

@@ -125,7 +125,7 @@ class _Compiler:
             drop=variant.drop,
             rename=tuple(variant.rename.items()),
             system=None if variant.system is None else System(variant.system.mode, variant.system.text),
-            endpoints=SERVES.get(upstream.provider, ENDPOINTS),
+            endpoints=_endpoints(upstream),
         )
 
     def _segment(
@@ -259,6 +259,13 @@ def _upstream(name: str, upstream: upstreams.Upstream) -> Upstream:
     )
 
 
+def _endpoints(upstream: upstreams.Upstream) -> frozenset[str]:
+    """What the upstream serves: what it is said to, or what its provider can."""
+    if isinstance(upstream, upstreams.OpenAIUpstream):
+        return frozenset(upstream.endpoints)
+    return SERVES.get(upstream.provider, ENDPOINTS)
+
+
 def _behaviour(upstream: upstreams.SimulatedUpstream) -> dict[str, Any]:
     """The options of the simulated provider; shares become fractions."""
     return {
@@ -279,7 +286,7 @@ def _direct(upstream: str, written: upstreams.Upstream) -> Route:
     from the configuration, never from clients.
     """
     name = f"{upstream}/*"
-    endpoints = SERVES.get(written.provider, ENDPOINTS)
+    endpoints = _endpoints(written)
     variant = Variant(name=name, hash=name_hash(name), upstream=upstream, model="", endpoints=endpoints)
     segment = Segment(name="all", hash=name_hash("all"), conditions=(), assignment=Fixed(variant), sample=0)
     return Route(name=name, hash=name_hash(name), names=(), variants={name: variant}, segments=(segment,))

@@ -17,7 +17,17 @@ from config.names import name_hash
 from routing.compile import compile_snapshot
 from routing.decide import decide
 from routing.rollout.state import RolloutState
-from routing.snapshot import BASIS_POINTS, BreakerRule, Cascade, Condition, Fixed, Rollout, Snapshot, Weights
+from routing.snapshot import (
+    BASIS_POINTS,
+    BreakerRule,
+    Cascade,
+    Condition,
+    Fixed,
+    Passthrough,
+    Rollout,
+    Snapshot,
+    Weights,
+)
 from tests.unit.routing.made import UNIT_KEY, facts, key
 
 UPSTREAMS = """
@@ -30,7 +40,7 @@ upstreams:
   google: {provider: gemini, api_key: g-test, ask_usage: false}
   native: {provider: gemini, api: native, api_key: g-test}
   other: {provider: litellm, api_key: o-test}
-  keyless: {provider: openai, base_url: "http://vllm:8000/v1/"}
+  keyless: {provider: openai, base_url: "http://vllm:8000/v1/", endpoints: [chat, completions]}
   sim:
     provider: simulated
     latency: {median: 20ms, p95: 50ms}
@@ -94,6 +104,14 @@ def test_a_breaker_that_is_off() -> None:
     assert compiled(routes).routes["solver"].breaker is None
 
 
+def test_what_is_passed_through() -> None:
+    assert compiled().passthrough is None
+    passed = compiled(
+        SOLVER + "passthrough: {upstream: openai, paths: [files, audio], body: 2MiB}"
+    ).passthrough
+    assert passed == Passthrough("openai", frozenset(("files", "audio")), 2 << 20)
+
+
 def test_the_route() -> None:
     snapshot = compiled(revision=9, signing_keys=(b"k" * 32,))
     assert (snapshot.revision, snapshot.signing_keys) == (9, (b"k" * 32,))
@@ -126,6 +144,7 @@ def test_variants() -> None:
         "Solve in C++17.",
     )
     assert "responses" in tuned.endpoints and variants["gemini"].endpoints == {"chat", "embeddings"}
+    assert variants["mystery"].endpoints == {"chat", "completions"}
 
 
 def test_prices_are_per_token_and_unknown_is_not_free() -> None:
