@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
 from config.files import ExistingFile
-from config.model import BaseUrl, HeaderName, HeaderValue, Model, OptionalCredential
+from config.model import BaseUrl, HeaderName, HeaderValue, Many, Model, OptionalCredential
 from config.units import Duration, Share, share, write_share
 
 OPENAI_URL = "https://api.openai.com/v1"
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta/openai"
 """Google's OpenAI-compatible endpoint."""
+
+
+Endpoint = Literal["chat", "completions", "embeddings", "responses"]
 
 
 def native_url(url: str) -> str:
@@ -24,7 +27,10 @@ def native_url(url: str) -> str:
 
 
 class OpenAIUpstream(Model):
-    """Any OpenAI-compatible server. `headers` and `query` are added to every call."""
+    """Any OpenAI-compatible server. `headers` and `query` are added to every call.
+
+    `endpoints` are those that it has; requests for others go elsewhere.
+    """
 
     provider: Literal["openai"]
     base_url: BaseUrl = OPENAI_URL
@@ -33,6 +39,9 @@ class OpenAIUpstream(Model):
     query: dict[str, HeaderValue] = {}
     ca_file: ExistingFile | None = None
     ask_usage: bool = True
+    endpoints: Annotated[Many[Endpoint], Field(min_length=1)] = (
+        "chat", "completions", "embeddings", "responses",
+    )  # fmt: skip
 
 
 class GeminiUpstream(Model):

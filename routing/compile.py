@@ -134,7 +134,7 @@ class _Compiler:
             drop=variant.drop,
             rename=tuple(variant.rename.items()),
             system=None if variant.system is None else System(variant.system.mode, variant.system.text),
-            endpoints=SERVES.get(_provider(upstream), ENDPOINTS),
+            endpoints=_endpoints(upstream),
         )
 
     def _segment(
@@ -298,6 +298,13 @@ def _directly(name: str, upstream: upstreams.Upstream, config: schema.Config) ->
     return provider != NATIVE or name in used
 
 
+def _endpoints(upstream: upstreams.Upstream) -> frozenset[str]:
+    """What the upstream serves: what it is said to, or what its provider can."""
+    if isinstance(upstream, upstreams.OpenAIUpstream):
+        return frozenset(upstream.endpoints)
+    return SERVES.get(_provider(upstream), ENDPOINTS)
+
+
 def _behaviour(upstream: upstreams.SimulatedUpstream) -> dict[str, Any]:
     """The options of the simulated provider; shares become fractions."""
     return {
@@ -318,7 +325,7 @@ def _direct(upstream: str, written: upstreams.Upstream) -> Route:
     from the configuration, never from clients.
     """
     name = f"{upstream}/*"
-    endpoints = SERVES.get(_provider(written), ENDPOINTS)
+    endpoints = _endpoints(written)
     variant = Variant(name=name, hash=name_hash(name), upstream=upstream, model="", endpoints=endpoints)
     segment = Segment(name="all", hash=name_hash("all"), conditions=(), assignment=Fixed(variant), sample=0)
     return Route(name=name, hash=name_hash(name), names=(), variants={name: variant}, segments=(segment,))

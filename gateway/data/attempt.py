@@ -65,18 +65,18 @@ class Attempt(msgspec.Struct):
         self,
         answer: Answer,
         read: Callable[[dict[str, Any]], Whole] = first_event,
-        longest: int = MAX_EVENT,
+        splitter: type[Splitter] = Splitter,
     ) -> None:
         """Reads a stream or a refusal as far as it takes to judge it, and sets `result`.
 
-        `read` makes of a stream's first event what it says; no event may have more than `longest` bytes.
+        `read` makes of a stream's first event what it says; a `splitter` cuts the stream into events.
         """
         if answer.status != 200:
             await self._refused(answer)
         elif _compressed(answer):
             self.result = Result.SERVER_ERROR
         else:
-            self.splitter = Splitter(longest)
+            self.splitter = splitter()
             await self._commit(answer, self.splitter, read)
 
     async def _refused(self, answer: Answer) -> None:
@@ -94,7 +94,7 @@ class Attempt(msgspec.Struct):
 
     def judge(self, answer: Answer, body: bytes, read: Callable[[bytes], Whole] = read_whole) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""
-        if _compressed(answer):
+        if b"content-encoding" in answer.headers and _compressed(answer):
             self.result = Result.SERVER_ERROR
             return
         if not body:

@@ -119,7 +119,8 @@ class Attempts(msgspec.Struct):
         return breaker is None or breaker.closed
 
     def _admits(self, variant: Variant) -> bool:
-        return self._closed(variant) or self._breakers[variant.name].admits(monotonic())
+        breaker = self._breakers.get(variant.name)
+        return breaker is None or breaker.closed or breaker.admits(monotonic())
 
     async def _retry(self, attempt: Attempt, call: Call) -> tuple[Attempt, Consequence]:
         """Retries with the same variant while its result allows, and what may follow the last of them."""
@@ -177,7 +178,7 @@ class Attempts(msgspec.Struct):
                 attempt.judge(answer, await answer.read(), self._endpoint.read)
             else:
                 endpoint = self._endpoint
-                await attempt.receive(answer, endpoint.first, endpoint.longest)
+                await attempt.receive(answer, endpoint.first, endpoint.splitter)
         except UpstreamFailure as failure:
             attempt.result = failure.result
         finally:

@@ -175,7 +175,7 @@ class Service:
         """The answer to a report of outcomes. Raises GatewayError."""
         assert self.reports is not None
         headers = request.head.headers
-        key = authenticate(table, headers, "outcomes", local=request.local)
+        key = authenticate(table, request, "outcomes")
         if not request.whole:
             await request.arrive()
         body = parse_json(request.body(), headers)
@@ -185,8 +185,8 @@ class Service:
 
     async def _answer(self, request: Request, table: Table, account: Account, endpoint: Endpoint) -> None:
         snapshot, headers = table.snapshot, request.head.headers
-        key = account.key = authenticate(table, headers, "chat", local=request.local)
-        if self.budget.active > snapshot.limits.concurrency or request.reserved:
+        key = account.key = authenticate(table, request, "chat")
+        if self.budget.active > snapshot.limits.concurrency or not request.keep_alive and request.reserved:
             account.status = "shed"
             raise Overloaded
         if not request.whole:

@@ -24,6 +24,7 @@ from routing.snapshot import (
     Cascade,
     Condition,
     Fixed,
+    Passthrough,
     Rollout,
     Snapshot,
     Weights,
@@ -40,7 +41,7 @@ upstreams:
   google: {provider: gemini, api_key: g-test, ask_usage: false}
   native: {provider: gemini, api: native, api_key: g-test}
   other: {provider: litellm, api_key: o-test}
-  keyless: {provider: openai, base_url: "http://vllm:8000/v1/"}
+  keyless: {provider: openai, base_url: "http://vllm:8000/v1/", endpoints: [chat, completions]}
   sim:
     provider: simulated
     latency: {median: 20ms, p95: 50ms}
@@ -104,6 +105,14 @@ def test_a_breaker_that_is_off() -> None:
     assert compiled(routes).routes["solver"].breaker is None
 
 
+def test_what_is_passed_through() -> None:
+    assert compiled().passthrough is None
+    passed = compiled(
+        SOLVER + "passthrough: {upstream: openai, paths: [files, audio], body: 2MiB}"
+    ).passthrough
+    assert passed == Passthrough("openai", frozenset(("files", "audio")), 2 << 20)
+
+
 def test_the_route() -> None:
     snapshot = compiled(revision=9, signing_keys=(b"k" * 32,))
     assert (snapshot.revision, snapshot.signing_keys) == (9, (b"k" * 32,))
@@ -136,6 +145,7 @@ def test_variants() -> None:
         "Solve in C++17.",
     )
     assert "responses" in tuned.endpoints and variants["gemini"].endpoints == {"chat", "embeddings"}
+    assert variants["mystery"].endpoints == {"chat", "completions"}
 
 
 def test_prices_are_per_token_and_unknown_is_not_free() -> None:
