@@ -7,8 +7,6 @@ import re
 STORED = "stored chat completions are read and changed where they are stored; not an endpoint of the gateway"
 READ_ONLY = "models are routes: the configuration says which there are, and nobody deletes them by the API"
 NO_MODEL = "asks without a model, for which OpenAI takes a stored prompt's: a route is chosen by the model"
-    "asks without a model, for which OpenAI takes the model of a stored prompt: a route is chosen by it"
-)
 
 OUT_OF_SCOPE = (
     (
