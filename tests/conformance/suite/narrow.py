@@ -63,8 +63,8 @@ def read(document: Path) -> dict[str, Any]:
 def narrowed(whole: Mapping[str, Any], model: str, *, answers: bool) -> dict[str, Any]:
     """The document with these endpoints only, every request for `model`, errors of OpenAI's shape.
 
-    Without `answers` the answers of status 200 are not described: what an upstream makes of a broken request is
-    its own affair.
+    Without `answers` those of status 200 are not described: what an upstream makes of a broken request is its
+    own affair.
     """
     paths = {
         path: {method: _operation(copy.deepcopy(whole["paths"][path][method]), model, answers)}
