@@ -28,7 +28,7 @@ EVERYBODYS = (
     "unknown_model",
     "faults",
 )
-OPENAIS = (*EVERYBODYS, "models", "request_id")
+OPENAIS = (*EVERYBODYS, "responses", "embeddings", "models", "request_id")
 """What only OpenAI's own clients show."""
 
 

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from tests.conformance.programs import CLIENTS, OPENAI_CLIENTS, Report
+from tests.conformance.programs import CLIENTS, OPENAI_CLIENTS, Client, Report
 from tests.conformance.serving import ROUTES
 
 Seen = dict[str, Any]
 
 
-def _driving(*clients: Any) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        "report",
-        [
-            pytest.param((client, route), id=f"{client.name}-{route}")
-            for client in clients
-            for route in ROUTES
-        ],
-        indirect=True,
-    )
+def _driving(clients: Iterable[Client], routes: Iterable[str] = ROUTES) -> pytest.MarkDecorator:
+    pairs = [(client, route) for client in clients for route in routes]
+    ids = [f"{client.name}-{route}" for client, route in pairs]
+    return pytest.mark.parametrize("report", pairs, indirect=True, ids=ids)
 
 
-every_client = _driving(*CLIENTS)
-openai_clients = _driving(*OPENAI_CLIENTS)
+every_client = _driving(CLIENTS)
+openai_clients = _driving(OPENAI_CLIENTS)
+openai_on_openai = _driving(OPENAI_CLIENTS, ["openai"])
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{80,128}")
 REFUSALS = {
     "bad_key": ("AuthenticationError", 401, "invalid_api_key", "invalid_request_error"),
@@ -115,6 +111,22 @@ def test_an_upstreams_fault_is_the_clients_own_error(report: Report, case: str) 
     seen = report["faults"][case]
     assert refused(seen, FAULTS[case]), seen
     assert "secret" not in json.dumps(seen)
+
+
+@openai_on_openai
+def test_responses_whole_streamed_and_with_a_tool(report: Report) -> None:
+    seen = report["responses"]
+    assert seen["text"] == report["chat"]["text"] == "".join(seen["pieces"])
+    assert len(seen["pieces"]) > 1
+    assert counted(seen["tokens"])
+    assert seen["last"] == "response.completed"
+    name, arguments = seen["call"]
+    assert (name, json.loads(arguments)) == ("get_weather", {"city": "Seoul"})
+
+
+@openai_on_openai
+def test_embeddings(report: Report) -> None:
+    assert report["embeddings"]["vectors"] == [[0.25, -0.5, 0.125]] * 2
 
 
 @openai_clients

@@ -32,12 +32,6 @@ def whole(source: Path) -> dict[str, Any]:
     return read(source)
 
 
-@pytest.fixture(scope="module")
-def document(whole: dict[str, Any]) -> dict[str, Any]:
-    """What of it the gateway serves."""
-    return narrowed(whole, MODEL)
-
-
 def _configuration(upstream: dict[str, object]) -> str:
     variants = {name: {"upstream": "it", "model": name} for name in ("base", "tuned")}
     rollout = {"baseline": "base", "candidate": "tuned", "stages": [50, 100]}
@@ -66,23 +60,19 @@ def on_simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-def test_answers_to_allowed_requests(
-    path: str, document: dict[str, Any], on_mock: Gateway, tmp_path: Path, tally: Tally
+@pytest.mark.parametrize(("mode", "name"), [("positive", "on_mock"), ("negative", "on_simulated")])
+def test_answers(
+    path: str,
+    mode: Any,
+    name: str,
+    whole: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tally: Tally,
 ) -> None:
-    _check(path, document, on_mock, tmp_path, tally, "positive")
-
-
-@pytest.mark.parametrize("path", ENDPOINTS)
-def test_answers_to_broken_requests(
-    path: str, document: dict[str, Any], on_simulated: Gateway, tmp_path: Path, tally: Tally
-) -> None:
-    _check(path, document, on_simulated, tmp_path, tally, "negative")
-
-
-def _check(
-    path: str, document: dict[str, Any], gateway: Gateway, folder: Path, tally: Tally, mode: Any
-) -> None:
-    found = checked(document, path, f"http://127.0.0.1:{gateway.port}/v1", folder, mode=mode)
+    gateway: Gateway = request.getfixturevalue(name)
+    document = narrowed(whole, MODEL, answers=mode == "positive")
+    found = checked(document, path, f"http://127.0.0.1:{gateway.port}/v1", tmp_path, mode=mode)
     tally.count(f"schemathesis, {mode}: {path}", passed=found.sent - found.wrong, failed=found.wrong)
     assert found.sent
     assert not found.wrong, found.words

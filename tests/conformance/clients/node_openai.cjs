@@ -90,6 +90,34 @@ report(VERSION, {
     return JSON.parse(answer.choices[0].message.content);
   },
 
+  async responses() {
+    const asked = { model, metadata: { rating: '2700' } };
+    const whole = await client.responses.create({ ...asked, input: question });
+    const pieces = [];
+    let last = null;
+    for await (const event of await client.responses.create({ ...asked, input: question, stream: true })) {
+      last = event.type;
+      if (event.type === 'response.output_text.delta') pieces.push(event.delta);
+    }
+    const tools = [{ type: 'function', name: 'get_weather', description, parameters: city, strict: false }];
+    const [call] = (await client.responses.create({ ...asked, input: weather, tools })).output;
+    const { input_tokens, output_tokens, total_tokens } = whole.usage;
+    return {
+      text: whole.output_text,
+      tokens: [input_tokens, output_tokens, total_tokens],
+      pieces,
+      last,
+      call: [call.name, call.arguments],
+    };
+  },
+
+  async embeddings() {
+    // The mock knows numbers only; the client would ask for base64.
+    const asked = { model, input: ['Embed this', 'Embed that'], encoding_format: 'float' };
+    const answer = await client.embeddings.create(asked);
+    return { vectors: answer.data.map((one) => one.embedding) };
+  },
+
   async bad_key() {
     const stranger = new OpenAI({ ...options, apiKey: nobody });
     return refusal(() => stranger.chat.completions.create(asking()));

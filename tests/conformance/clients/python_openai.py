@@ -97,6 +97,30 @@ def structured() -> dict[str, Any]:
     return answer.choices[0].message.parsed.model_dump()
 
 
+def responses() -> dict[str, Any]:
+    asked = {"model": MODEL, "metadata": {"rating": "2700"}}
+    whole = CLIENT.responses.create(**asked, input=QUESTION)
+    pieces, last = [], None
+    for event in CLIENT.responses.create(**asked, input=QUESTION, stream=True):
+        last = event.type
+        if event.type == "response.output_text.delta":
+            pieces.append(event.delta)
+    function = {"type": "function", **TOOL["function"], "strict": False}
+    (call,) = CLIENT.responses.create(**asked, input=WEATHER, tools=[function]).output
+    return {
+        "text": whole.output_text,
+        "tokens": [whole.usage.input_tokens, whole.usage.output_tokens, whole.usage.total_tokens],
+        "pieces": pieces,
+        "last": last,
+        "call": [call.name, call.arguments],
+    }
+
+
+def embeddings() -> dict[str, Any]:
+    answer = CLIENT.embeddings.create(model=MODEL, input=["Embed this", "Embed that"])
+    return {"vectors": [one.embedding for one in answer.data]}
+
+
 def _refusal(call: Callable[[], object]) -> dict[str, Any]:
     try:
         call()
@@ -147,5 +171,5 @@ if __name__ == "__main__":
     report(
         openai.__version__,
         chat, stream, stream_with_usage, tools, streamed_tools, structured, bad_key, unknown_model, faults,
-        models, request_id,
+        responses, embeddings, models, request_id,
     )  # fmt: skip
