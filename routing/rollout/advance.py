@@ -26,7 +26,9 @@ def advance(document: Document, plan: Plan, observed: Observed, now: int) -> Ste
     """
     evaluation = evaluate(document, plan, observed, now)
     verdict = evaluation.verdict
-    said = Said(verdict.value, verdict.action, evaluation.guardrails)
+    said = document.said
+    if document.phase in LIVE:
+        said = Said(verdict.value, verdict.action, evaluation.guardrails)
     changed = said.differs(document.said)
     noted = _noted(document, plan, evaluation, observed, now, said)
     if verdict.cause is None:

@@ -158,6 +158,16 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
     @property
+    def judged(self) -> Document:
+        """As it stood when it last compared somebody: what is shown of a rollout that has ended."""
+        if self.phase not in ("promoted", "rolled_back"):
+            return self
+        known = len(self.periods)
+        while known > 1 and not self.periods[known - 1].chance:
+            known -= 1
+        return msgspec.structs.replace(self, periods=self.periods[:known])
+
+    @property
     def unsettled(self) -> bool:
         """Whether the configuration still has to be told of the promotion."""
         return self.phase == "promoted" and not self.settled

@@ -51,6 +51,7 @@ class _Look:
 
 def evaluate(document: Document, plan: Plan, observed: Observed, now: int) -> Evaluation:
     """What a look at `now` (ms since 1970) finds."""
+    document = document.judged
     census = Census(document.periods, observed.evidence)
     look = _Look(
         document, plan, observed, now,

@@ -41,6 +41,7 @@ def intervals(
 
     Tipping points are there for what `evaluation` found not covered.
     """
+    document = document.judged
     census = Census(document.periods, observed.evidence)
     period, found = document.period, {}
     for metric, limits in plan.comparisons.items():

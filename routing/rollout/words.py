@@ -33,7 +33,8 @@ def rate(metric: str, n: int, bad: float | None) -> str:
 
 def points(fraction: float) -> str:
     """Percentage points."""
-    return f"{fraction * 100:.3g} points"
+    written = f"{fraction * 100:.3g}"
+    return f"{written} point" if written == "1" else f"{written} points"
 
 
 def percent(share: float) -> str:

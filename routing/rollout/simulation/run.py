@@ -109,6 +109,7 @@ def _served(document: Document, salt: bytes) -> Rollout:
 class Result:
     """What became of a run. Requests are counted up to a moment; None: it never came.
 
+    `promoted`: all that the plan has was reached, or promotion was recommended; `rolled_back` likewise.
     `served`: bad answers that users got because the candidate served them, in expectation.
     """
 
@@ -135,12 +136,11 @@ def tell(result: Result, look: Look) -> None:
     if result.rolled_back is None:
         result.served += sum(one.excess for one in look.sent if one.candidate)
     result.transitions += look.transitions
-    if result.rolled_back is None and "rollback" in (_action(look), document.recommendation):
+    if result.rolled_back is None and "rollback" in (_ENDS.get(document.phase), document.recommendation):
         result.rolled_back = look.requests
-    if result.promoted is None and "promote" in (_action(look), document.recommendation):
+    arrived = "promote" in (_ENDS.get(document.phase), document.recommendation)
+    if result.promoted is None and (arrived or document.phase_reason == "end_of_plan"):
         result.promoted = look.requests
 
 
-def _action(look: Look) -> str:
-    assert look.step.evaluation is not None
-    return look.step.evaluation.verdict.action
+_ENDS = {"rolled_back": "rollback", "promoted": "promote"}

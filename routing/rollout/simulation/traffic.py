@@ -18,6 +18,7 @@ BURST = 3
 HEAVY = 0.75
 """The exponent of Zipf's law."""
 _KEY = Key("simulation", "simulation", 0, frozenset())
+_PLAIN = {own: Ending("ok", own) for own in (False, True)}
 _CHANCE = 22  # bits of chance in a unit that is a request by itself
 
 
@@ -56,6 +57,7 @@ class Traffic:
         self._draws = draws
         self._reviewed, self._scored = reviewed, scored
         self._timed, self._streamed, self._priced = timed, streamed, priced
+        self._plain = not (timed or streamed or priced)
         self._step = 1_000 / scenario.rate
         self._users = _User(scenario, draws) if scenario.users else None
         self._first: dict[tuple[bytes, bool], bool] = {}
@@ -93,8 +95,9 @@ class Traffic:
 
     def _stratum(self, number: int) -> tuple[int, float]:
         """The stratum, and what it and the drift add to the failures."""
-        extra = self._scenario.drift * number / self._scenario.requests
-        mixes = self._scenario.mixes
+        scenario = self._scenario
+        extra = scenario.drift * number / scenario.requests if scenario.drift else 0.0
+        mixes = scenario.mixes
         if not mixes:
             return 0, extra
         mix = mixes[max(bisect_right(mixes, number, key=lambda one: one.since) - 1, 0)]
@@ -111,6 +114,8 @@ class Traffic:
     def _ending(self, candidate: bool) -> Ending:
         scenario, draws = self._scenario, self._draws
         own = draws.random() >= self._shares["errors", candidate]
+        if self._plain:
+            return _PLAIN[own]
         slower = scenario.slower if candidate else 1.0
         duration = slower * scenario.median * self._spread(scenario.spread) if self._timed else 0.0
         first = 0.3 * slower * scenario.median * self._spread(scenario.spread) if self._streamed else 0.0

@@ -15,7 +15,7 @@ from routing.rollout.document import Document
 from routing.rollout.observed import NOTHING, Answer, Observed
 from routing.rollout.plan import Plan, Query, Ratio
 from routing.rollout.reading import intervals, reading
-from tests.unit.routing.rollout.standing import HOUR, NOW, alike, begun, evidence, observed, plan
+from tests.unit.routing.rollout.standing import HOUR, NOW, WORSE, alike, begun, evidence, observed, plan
 
 
 def read(document: Document, seen: Observed, wish: Plan) -> dict[str, Any]:
@@ -136,6 +136,19 @@ def test_a_promotion_shows_the_edit_that_settles_it() -> None:
     assert read(cooling, NOTHING, whole)["cooldown_until"] == str(NOW + 1)
 
 
+def test_what_has_ended_shows_what_it_ended_with() -> None:
+    wish = plan(metrics=("validation_passed",))
+    document = advance(begun(wish), wish, observed(WORSE), NOW).document
+    shown = read(document, observed(WORSE), wish)
+    assert (shown["phase"], shown["weight"]) == ("rolled_back", 0.0)
+    assert shown["verdict"] == {"value": "fail", "action": "hold", "reasons": ["rolled back"]}
+    (one,) = shown["guardrails"]
+    assert (one["verdict"], one["candidate"]["n"]) == ("fail", 1_000)
+    assert one["difference"]["upper"] < 0
+    later = advance(document, wish, NOTHING, NOW + HOUR)
+    assert later.document is document, "late outcomes are shown, and change nothing"
+
+
 def test_intervals_are_of_the_newest_period_and_what_it_compares() -> None:
     wish = plan(metrics=("validation_passed", "errors"))
     assert set(intervals(begun(wish), alike(), wish)) == {"validation_passed", "errors"}
@@ -156,6 +169,7 @@ def test_spans_are_written_for_people(milliseconds: int, written: str) -> None:
 def test_figures_are_written_for_people() -> None:
     assert words.rate("validation_passed", 640, 0.138) == "86.2 % of 640 passed"
     assert words.rate("errors", 1_000, 0.02) == "2.0 % of 1,000 failed"
+    assert [words.points(each) for each in (0.01, 0.005, 0.03)] == ["1 point", "0.5 points", "3 points"]
     assert words.rate("score", 20, 0.25) == "a score of 0.750 over 20"
     assert words.rate("score", 0, None) == "nothing known"
     assert [words.evidence(each) for each in (0.123, 50.4, 5e7)] == ["0.12", "50", "over a million"]

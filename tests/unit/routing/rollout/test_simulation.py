@@ -15,6 +15,7 @@ from routing.rollout.observed import Observed
 from routing.rollout.plan import Plan, Ratio
 from routing.rollout.reading import intervals
 from routing.rollout.simulation.books import Books
+from routing.rollout.simulation.forecast import forecast
 from routing.rollout.simulation.rivals import FixedThreshold, PeekedZTest
 from routing.rollout.simulation.run import Look, Result, looks, run
 from routing.rollout.simulation.scenario import Mix, Reporting, Scenario, Users
@@ -202,6 +203,28 @@ def test_a_trial_has_rivals_and_watches_the_interval() -> None:
     assert not blind.missed and blind.threshold.promoted is None
     wrong = Scenario(3_000, effect={FAILS: 0.3}, bad={FAILS: 0.6})
     assert trial(alone(mode="manual"), wrong, Random(1), 1).missed is False
+
+
+def test_a_forecast_tells_what_to_expect() -> None:
+    scenario = Scenario(2_000, rate=0.1, effect={FAILS: 0.3})
+    trials = [trial(alone(), scenario, Random(seed), seed) for seed in (1, 2, 3)]
+    undecided = [trial(alone(), Scenario(200), Random(4), 4), trial(alone(), Scenario(200), Random(5), 5)]
+    told = forecast(trials, scenario)
+    assert told["runs"] == 3 and told["rolled_back"]["value"] == 1.0 and told["undecided"]["value"] == 0.0
+    requests = told["requests_to_decide"]["value"]
+    assert told["days_to_decide"]["value"] == pytest.approx(requests / 8_640)
+    assert told["bad_answers"]["value"] > 0 and set(told["peeked_z_test"]) == {
+        "rolled_back",
+        "promoted",
+        "undecided",
+    }
+    assert forecast(undecided, scenario)["requests_to_decide"] == {
+        "value": None,
+        "lower": None,
+        "upper": None,
+    }
+    good = replace(scenario, requests=4_000, effect={FAILS: -0.1})
+    assert forecast([trial(alone(), good, Random(1), 1)], good)["promoted"]["value"] == 1.0
 
 
 def test_scenarios_know_shares_of_metrics_that_are_not_given() -> None:
