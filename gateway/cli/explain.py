@@ -57,7 +57,11 @@ def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 )
 @click.option(
     "--request", "file", type=click.File("rb", lazy=True), required=True,
-    help="The JSON body of a chat completion; - reads it from the standard input.",
+    help="The JSON body of a request; - reads it from the standard input.",
+)  # fmt: skip
+@click.option(
+    "--endpoint", type=click.Choice(["chat", "completions", "embeddings", "responses"]), default="chat",
+    show_default=True, help="Where it would be sent.",
 )  # fmt: skip
 @click.option(
     "--header", "headers", multiple=True, callback=_headers, metavar="K:V",
@@ -72,6 +76,7 @@ def command(
     path: Path | None,
     url: str | None,
     file: BinaryIO,
+    endpoint: str,
     headers: dict[str, str],
     state: Path,
     as_json: bool,
@@ -79,11 +84,13 @@ def command(
     """Say where a request would go, and why, without sending it."""
     if url is not None and path is not None:
         raise click.UsageError("--config and --url exclude each other.")
-    body = _body(file)
+    question: dict[str, Any] = {"request": _body(file), "headers": headers}
+    if endpoint != "chat":
+        question["endpoint"] = endpoint
     if url is not None:
-        explanation = _ask(url, {"request": body, "headers": headers})
+        explanation = _ask(url, question)
     else:
-        explanation = _work_out(_snapshot(path, state), body, headers)
+        explanation = _work_out(_snapshot(path, state), question)
     if as_json:
         click.echo(json.dumps(explanation, ensure_ascii=False))
     else:
@@ -133,9 +140,9 @@ def _secrets(state: Path) -> Secrets:
     return Secrets(bytes(32), bytes(32))
 
 
-def _work_out(snapshot: Snapshot, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+def _work_out(snapshot: Snapshot, question: dict[str, Any]) -> dict[str, Any]:
     try:
-        return answer(snapshot, Question(request=body, headers=headers), LOCAL)
+        return answer(snapshot, Question(**question), LOCAL)
     except Refusal as refusal:
         raise click.ClickException(refusal.message) from None
 

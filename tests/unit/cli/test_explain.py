@@ -65,6 +65,17 @@ def test_buckets_are_those_of_the_state_directory(files: Path) -> None:
     assert first == again != other
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "field"), [("completions", "prompt"), ("embeddings", "input"), ("responses", "input")]
+)
+def test_another_endpoint(files: Path, endpoint: str, field: str) -> None:
+    body = json.dumps({"model": "solver", field: "hi", "user": "alice"})
+    result = explain("--json", "--endpoint", endpoint, *HARD, body="-", stdin=body)
+    assert (result.exit_code, json.loads(result.stdout)["segment"]) == (0, "hard")
+    refused = explain("--endpoint", endpoint)
+    assert refused.exit_code == 1 and f"'{field}' must be" in refused.stderr
+
+
 def test_for_people(files: Path) -> None:
     drawn = explain(*HARD)
     assert drawn.exit_code == 0
