@@ -56,6 +56,10 @@ conformance: .venv/.dev $(clients:%=.tools/%/.done) ## real clients and openai-p
 bench: .venv/.dev ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: .venv/.dev .tools/litellm-proxy/.done .tools/tensorzero/.done ## speed beside LiteLLM's proxy and TensorZero's gateway, in one run
+	@$(bin)/python -m tests.bench.peers $(ARGS)
+
 .PHONY: chaos
 chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
 	@$(bin)/python -m tests.chaos $(ARGS)
