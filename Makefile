@@ -60,6 +60,10 @@ bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this m
 bench-rollout: .venv/.dev ## what rollouts promise, simulated, beside a peeked z-test and fixed thresholds (ARGS="--runs 100 --rows drift")
 	@$(bin)/python -m tests.bench_rollout $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: .venv/.dev .tools/litellm-proxy/.done .tools/tensorzero/.done ## speed beside LiteLLM's proxy and TensorZero's gateway, in one run
+	@$(bin)/python -m tests.bench.peers $(ARGS)
+
 .PHONY: chaos
 chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
 	@$(bin)/python -m tests.chaos $(ARGS)

@@ -74,7 +74,8 @@ def mocking(document: Path, folder: Path) -> Iterator[Mock]:
 class _Relay(BaseHTTPRequestHandler):
     """What the API does and steady does not: events when the body says `stream`, and `[DONE]` at their end.
 
-    Steady goes by `accept` alone, and knows of a stream only what a schema can say.
+    Steady goes by `accept` alone, and knows of a stream only what the document says; where it says that an answer
+    comes whole, the whole is the one event.
     """
 
     protocol_version = "HTTP/1.1"
@@ -87,22 +88,27 @@ class _Relay(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         headers = {name: value for name, value in headers.items() if name not in _OWN}
         headers |= STREAMS | {"accept-encoding": "identity"}
-        if isinstance(body, dict) and body.get("stream"):
-            headers["accept"] = "text/event-stream"
+        stream = isinstance(body, dict) and body.get("stream") is True
+        if stream:
+            headers["accept"] = "text/event-stream, application/json;q=0.5"
         steady = http.client.HTTPConnection("127.0.0.1", self.server.steady, timeout=PATIENCE)
         with contextlib.closing(steady):
             steady.request(self.command, self.path, raw or None, headers)
-            self._answer(steady.getresponse())
+            self._answer(steady.getresponse(), stream)
 
     do_GET = do_POST = do_DELETE = _relay
 
-    def _answer(self, answer: http.client.HTTPResponse) -> None:
+    def _answer(self, answer: http.client.HTTPResponse, stream: bool) -> None:
         content = answer.read()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
         if answer.headers.get_content_type() == "text/event-stream":
             content = content.partition(b"event: done")[0] + b"data: [DONE]\n\n"
+        elif stream and answer.status == 200:
+            headers["content-type"] = "text/event-stream"
+            content = b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(json.loads(content)).encode()
         self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in _OWN:
+        for name, value in headers.items():
+            if name not in _OWN:
                 self.send_header(name, value)
         self.send_header("content-length", str(len(content)))
         self.end_headers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ AMENDED = (
 
 def read(document: Path) -> dict[str, Any]:
     """The document of a JSON or YAML file, amended."""
-    whole: dict[str, Any] = yaml.load(document.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    loaded = yaml.load(document.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    whole: dict[str, Any] = json.loads(json.dumps(loaded, default=str))  # YAML's dates are text in JSON
     for place, name, kind in AMENDED:
         schema: dict[str, Any] = whole["components"]["schemas"]
         for step in place:
