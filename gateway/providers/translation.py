@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from gateway.providers.inlining import Inlining
 from gateway.providers.translation_messages import messages_of
 from gateway.providers.translation_parts import Unfit, object_of
 
@@ -28,9 +29,6 @@ LEFT_OUT = frozenset(
 )  # fmt: skip
 """Fields that change nothing about the answer, or are somebody else's business here."""
 FORMATS = frozenset(("text", "json_object", "json_schema"))
-LARGEST_SCHEMA = 10_000
-"""Nodes of a JSON Schema once its references are written out, which is what litellm does."""
-DEEPEST_SCHEMA = 64
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _CHOICES = frozenset(("none", "auto", "required"))
@@ -42,18 +40,19 @@ def translatable(body: dict[str, Any], *, native: bool) -> tuple[list[dict[str, 
     `native`: for Gemini, which takes thought signatures back and no thoughts.
     """
     fields: dict[str, Any] = {}
+    inlining = Inlining()
     for name, value in body.items():
         if value is None or name in LEFT_OUT or name == "messages":
             continue
         if name in PLAIN:
             fields[name] = value
         elif name == "tools":
-            if tools := _tools(value):
+            if tools := _tools(value, inlining):
                 fields[name] = tools
         elif name == "tool_choice":
             fields[name] = _choice(value)
         elif name == "response_format":
-            fields[name] = _format(value)
+            fields[name] = _format(value, inlining)
         else:
             raise _unknown(name)
     return messages_of(body.get("messages"), native=native), fields
@@ -65,13 +64,13 @@ def _unknown(name: str) -> Unfit:
     return Unfit(name, f"'{name}' is not a field that this route's upstream takes.")
 
 
-def _tools(tools: Any) -> list[dict[str, Any]]:
+def _tools(tools: Any, inlining: Inlining) -> list[dict[str, Any]]:
     if type(tools) is not list:
         raise Unfit("tools", "'tools' must be a list.")
-    return [_tool(tool, f"tools[{index}]") for index, tool in enumerate(tools)]
+    return [_tool(tool, f"tools[{index}]", inlining) for index, tool in enumerate(tools)]
 
 
-def _tool(tool: Any, path: str) -> dict[str, Any]:
+def _tool(tool: Any, path: str, inlining: Inlining) -> dict[str, Any]:
     if type(tool) is not dict or tool.get("type") != "function":
         raise Unfit(f"{path}.type", "This route's upstream takes tools of the type 'function' only.")
     function = object_of(tool.get("function"), f"{path}.function")
@@ -83,7 +82,7 @@ def _tool(tool: Any, path: str) -> dict[str, Any]:
     if type(kept.get("name")) is not str:
         raise Unfit(f"{path}.function.name", "A function needs a name.")
     if "parameters" in kept:
-        check_schema(kept["parameters"], f"{path}.function.parameters")
+        kept["parameters"] = inlining.of(kept["parameters"], f"{path}.function.parameters")
     return {"type": "function", "function": kept}
 
 
@@ -97,59 +96,18 @@ def _choice(choice: Any) -> Any:
     raise Unfit("tool_choice", "'tool_choice' must be none, auto, required, or name a function.")
 
 
-def _format(form: Any) -> dict[str, Any]:
+def _format(form: Any, inlining: Inlining) -> dict[str, Any]:
     kind = object_of(form, "response_format").get("type")
     if type(kind) is not str or kind not in FORMATS:
         raise Unfit("response_format.type", f"A response format is one of {', '.join(sorted(FORMATS))}.")
     if kind != "json_schema":
         return {"type": kind}
     given = object_of(form.get("json_schema"), "response_format.json_schema")
-    schema = given.get("schema")
-    check_schema(schema, "response_format.json_schema.schema")
+    schema = inlining.of(given.get("schema"), "response_format.json_schema.schema")
     return {
         "type": kind,
         "json_schema": {"name": str(given.get("name", "")), "strict": given.get("strict"), "schema": schema},
     }
-
-
-def check_schema(schema: Any, path: str) -> None:
-    """Raises Unfit for a schema that would be too much once its references are written out.
-
-    Thirty definitions that each refer to the next one twice are a kilobyte here and a billion nodes there.
-    """
-    root = object_of(schema, path)
-    definitions = {
-        f"#/{place}/{name}": definition
-        for place in ("$defs", "definitions")
-        if type(root.get(place)) is dict
-        for name, definition in root[place].items()
-    }
-    _Walk(definitions, path).visit(root, frozenset(), 0)
-
-
-class _Walk:
-    """Goes through a schema as the one who writes it out would, counting."""
-
-    def __init__(self, definitions: dict[str, Any], path: str) -> None:
-        self._definitions = definitions
-        self._path = path
-        self._nodes = 0
-
-    def visit(self, node: Any, within: frozenset[str], depth: int) -> None:
-        """Visits a node below the references `within`. Raises Unfit."""
-        self._nodes += 1
-        if self._nodes > LARGEST_SCHEMA or depth > DEEPEST_SCHEMA:
-            raise Unfit(self._path, "The JSON Schema is too large or too deep for this route's upstream.")
-        if type(node) is list:
-            for item in node:
-                self.visit(item, within, depth + 1)
-        elif type(node) is dict:
-            target = node.get("$ref")
-            if type(target) is str and target in self._definitions and target not in within:
-                self.visit(self._definitions[target], within | {target}, depth + 1)
-            for name, item in node.items():
-                if name not in ("$defs", "definitions"):
-                    self.visit(item, within, depth + 1)
 
 
 def refusal_body(unfit: Unfit) -> bytes:

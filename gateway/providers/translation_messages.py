@@ -8,6 +8,9 @@ import orjson
 
 from gateway.providers.translation_parts import Unfit, object_of, part_of
 
+MOST_MESSAGES = 10_000
+MOST_COMPARED = 100_000
+"""Tool calls times parts of assistant's messages in a row: litellm compares each with each, a µs a pair."""
 THOUGHTS = ("thinking", "redacted_thinking")
 THOUGHT_FIELDS = ("type", "thinking", "signature", "data")
 
@@ -16,8 +19,27 @@ def messages_of(messages: Any, *, native: bool) -> list[dict[str, Any]]:
     """A request's messages. Raises Unfit. `native`: see `translatable`."""
     if type(messages) is not list or not messages:
         raise Unfit("messages", "'messages' must be a list with at least one message.")
+    if len(messages) > MOST_MESSAGES:
+        raise Unfit("messages", f"This route's upstream takes {MOST_MESSAGES:,} messages at most.")
     calls: set[str] = set()
-    return [_message(message, f"messages[{at}]", calls, native) for at, message in enumerate(messages)]
+    kept = [_message(message, f"messages[{at}]", calls, native) for at, message in enumerate(messages)]
+    _check_rows(kept)
+    return kept
+
+
+def _check_rows(messages: list[dict[str, Any]]) -> None:
+    """Raises Unfit when there are too many tool calls in a row."""
+    parts = called = 0
+    for at, message in enumerate(messages):
+        if message["role"] != "assistant":
+            parts = called = 0
+            continue
+        made = len(message.get("tool_calls", ()))
+        parts, called = parts + made + 1, called + made
+        if parts * called > MOST_COMPARED:
+            raise Unfit(
+                f"messages[{at}].tool_calls", "These are too many tool calls for this route's upstream."
+            )
 
 
 def _message(message: Any, path: str, calls: set[str], native: bool) -> dict[str, Any]:

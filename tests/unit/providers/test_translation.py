@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.providers.translation import LARGEST_SCHEMA, translatable
+from gateway.providers.inlining import LARGEST, Inlining
+from gateway.providers.translation import translatable
 from gateway.providers.translation_parts import Unfit
 
 USER = {"role": "user", "content": "hello"}
@@ -237,17 +238,69 @@ def deep(levels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("schema", "fits"),
     [(doubling(3), True), (doubling(40), False), (everyone(3), True), (everyone(9), False), (deep(20), True),
-     (deep(200), False), ({"enum": list(range(LARGEST_SCHEMA))}, False),
-     ({"properties": {"x": {"$ref": "https://example.com/schema"}}}, True)],
+     (deep(200), False), ({"enum": list(range(LARGEST))}, False),
+     ({"properties": {"x": {"$ref": "https://example.com/secret"}}}, False),
+     ({"properties": {"x": {"$ref": "#/$defs/nowhere"}}}, False), ({"$ref": 5}, False),
+     ({"$ref": "#/properties", "properties": 5}, False)],
 )  # fmt: skip
-def test_a_schema_is_no_bomb(schema: dict[str, Any], fits: bool) -> None:
+def test_a_schema_is_no_bomb_and_refers_to_nothing(schema: dict[str, Any], fits: bool) -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
     form = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
     if fits:
-        of(tools=[tool], response_format=form)
+        _, fields = of(tools=[tool], response_format=form)
+        assert "$ref" not in json.dumps(fields)
         return
     assert refused(tools=[tool]) == "tools[0].function.parameters"
     assert refused(response_format=form) == "response_format.json_schema.schema"
+
+
+def test_references_are_written_out() -> None:
+    tree = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}, "n": {"type": "integer"}}}
+    schema = {
+        "type": "object",
+        "properties": {
+            "tree": {"$ref": "#/$defs/tree", "description": "a tree"},
+            "definitions": {"$ref": "#/definitions/a~1b%20c"},
+            "kind": {"enum": [{"$ref": "data"}, 1]},
+            "self": {"$ref": "#"},
+        },
+        "required": ["tree"],
+        "additionalProperties": False,
+        "$defs": {"tree": tree},
+        "definitions": {"a/b c": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/tree/properties/n"}]}},
+    }
+    before = json.dumps(schema)
+    assert Inlining().of(schema, "x") == {
+        "type": "object",
+        "properties": {
+            "tree": {
+                "type": "object",
+                "properties": {"left": {}, "n": {"type": "integer"}},
+                "description": "a tree",
+            },
+            "definitions": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+            "kind": {"enum": [{"$ref": "data"}, 1]},
+            "self": {},
+        },
+        "required": ["tree"],
+        "additionalProperties": False,
+    }
+    assert json.dumps(schema) == before
+
+
+def test_many_small_schemas_are_counted_together() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": deep(25)}}
+    of(tools=[tool] * 200)
+    assert refused(tools=[tool] * 400) == "tools[259].function.parameters"
+
+
+def test_there_are_bounds_to_what_is_compared() -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL] * 100}
+    result = {"role": "tool", "tool_call_id": "1", "content": "2"}
+    of(USER, *[called, result] * 100)
+    assert refused(USER, *[called] * 20) == "messages[4].tool_calls"
+    assert refused(USER, {**called, "tool_calls": [CALL] * 400}) == "messages[1].tool_calls"
+    assert refused(*[USER] * 10_001) == "messages"
 
 
 names = st.sampled_from(
