@@ -30,7 +30,7 @@ ENOUGH = (
     "min(count_over_time(headgate_request_duration_seconds_count[1m])) > 10",
     "variant:headgate_cost_per_success_usd:increase1h",
 )
-"""What must have come of the traffic first: all variants, streamed and judged, and a stage that has passed."""
+"""What must have come of the traffic first: all variants, streamed and judged, and a stage that passed."""
 
 
 @pytest.fixture(scope="module")
