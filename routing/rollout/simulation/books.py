@@ -1,50 +1,69 @@
-"""Books: the evidence of simulated traffic, folded as a store folds it."""
+"""Books: the evidence of simulated traffic, folded and counted as the control plane and the store do it."""
 
 from __future__ import annotations
 
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import Evidence, evidence_of
-from routing.evidence.fact import Fact, UnitKey, exposed
-from routing.evidence.tally import Tally
+from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, reported
+from routing.evidence.tally import Place, Tally
 from routing.evidence.unit import Unit, fold
-from routing.rollout.simulation.traffic import Sent
+from routing.rollout.simulation.traffic import Sent, Told
+from routing.snapshot import Rollout
+
+NOBODY = Request(UnitKey(0, "none", 0), 0, b"", 0, 0, False)
+"""Some request: what is reported of one without a score does not depend on which it is."""
 
 
 class Books:
-    """One epoch's units and cells; `depth` is K."""
+    """One epoch's units and cells; `depth` is K, `streamed` whether answers are streams."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, *, streamed: bool = False) -> None:
         self._depth = depth
+        self._streamed = streamed
         self._states: dict[UnitKey, Unit] = {}
         self._counts: dict[str, int] = {}
         self._tally = Tally()
-        self._ends: dict[Group, list[End]] = {}
+        self._ends: dict[tuple[Place, bool, P95], list[End]] = {}
+        self._marked: dict[Place, dict[int, int]] = {}
+        self._marks: dict[Told, int] = {}
         self.evidence = Evidence({}, {}, {}, {})
 
-    def expose(self, sent: Sent) -> None:
-        """Takes in how a request ended; those that are units by themselves are counted by the dozen."""
-        request, ending = sent.request, sent.ending
-        if not sent.alone:
-            self._fold(request.key, exposed(request, ending, sent.p95))
-            return
-        place = (
-            request.key.period,
-            request.key.compared,
-            request.reference,
-            request.stratum,
-            request.candidate,
-        )
-        group = Group(place, ending.status, ending.own, ending.streamed, sent.p95)
-        cost = -1.0 if ending.cost is None else ending.cost
-        self._ends.setdefault(group, []).append((1, ending.duration, ending.first_token, cost))
+    def expose(self, sent: Sent, rollout: Rollout, p95: P95) -> Request:
+        """Takes in how a request ended, and tells what its id holds.
 
-    def report(self, sent: Sent) -> None:
-        """Takes in the outcome of a request."""
-        assert sent.outcome is not None
+        Requests that are units by themselves are counted together with those that ended alike.
+        """
+        key = UnitKey(rollout.period, sent.compared, sent.unit)
+        nonce = sent.number.to_bytes(12, "big")
+        request = Request(key, sent.time, nonce, rollout.reference, sent.stratum, sent.candidate)
         if sent.alone:
-            self._tally.add(sent.request.key, (sent.outcome,))
+            place = rollout.period, sent.compared, rollout.reference, sent.stratum, sent.candidate
+            self._ends.setdefault((place, sent.own, p95), []).append(sent.end)
         else:
-            self._fold(sent.request.key, sent.outcome)
+            attempts, duration, first, cost = sent.end
+            ending = Ending(
+                "ok", sent.own, attempts, duration, self._streamed, first, cost if cost >= 0 else None
+            )
+            self._fold(key, exposed(request, ending, p95))
+        return request
+
+    def report(self, request: Request, told: Told, *, alone: bool) -> None:
+        """Takes in the outcome of a request."""
+        passed, needs_review, score = told
+        if alone and score is None:
+            marks = self._marks.get(told)
+            if marks is None:
+                marks = self._marks[told] = reported(NOBODY, passed, needs_review).marks
+            key = request.key
+            place = key.period, key.compared, request.reference, request.stratum, request.candidate
+            marked = self._marked.setdefault(place, {})
+            marked[marks] = marked.get(marks, 0) + 1
+            return
+        fact = reported(request, passed, needs_review, score)
+        if alone:
+            self._tally.add(request.key, (fact,))
+        else:
+            self._fold(request.key, fact)
 
     def _fold(self, key: UnitKey, fact: Fact) -> None:
         before = self._states.get(key, ())
@@ -59,11 +78,7 @@ class Books:
 
         Only what moved is read again, as far as each counter is read by itself.
         """
-        for group, ends in self._ends.items():
-            count_alone(self._tally, group, ends)
-        counts, self._tally, self._ends = self._tally.counts(), Tally(), {}
-        if not counts:
-            return self.evidence
+        counts = self._moved()
         known = self._counts
         for name, count in counts.items():
             known[name] = known.get(name, 0) + count
@@ -78,3 +93,13 @@ class Books:
             for side, spread in spreads.items():
                 kept.setdefault(side, {}).update(spread)
         return self.evidence
+
+    def _moved(self) -> dict[str, int]:
+        """By how much which counters move; begins anew."""
+        tally = self._tally
+        for (place, own, p95), ends in self._ends.items():
+            count_alone(tally, Group(place, "ok", own, self._streamed, p95), ends)
+        for place, marked in self._marked.items():
+            tally.add_many(place, marked, (), {}, {})
+        self._tally, self._ends, self._marked = Tally(), {}, {}
+        return tally.counts()

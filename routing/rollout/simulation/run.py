@@ -8,6 +8,7 @@ from hashlib import blake2b
 from heapq import heappop, heappush
 
 from routing.evidence.cells import Evidence
+from routing.evidence.fact import Request
 from routing.rollout.advance import advance
 from routing.rollout.command import command
 from routing.rollout.document import Document
@@ -16,7 +17,7 @@ from routing.rollout.observed import Observed
 from routing.rollout.plan import Plan
 from routing.rollout.simulation.books import Books
 from routing.rollout.simulation.scenario import Draws, Scenario
-from routing.rollout.simulation.traffic import Sent, Traffic
+from routing.rollout.simulation.traffic import Sent, Told, Traffic
 from routing.rollout.transition import Step, Transition
 from routing.snapshot import Rollout, Variant
 
@@ -59,10 +60,10 @@ def looks(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Iterator[L
         streamed="time_to_first_token_p95" in plan.comparisons,
         priced=bool(plan.ratios),
     )
-    books = Books(plan.depth)
+    books = Books(plan.depth, streamed=traffic.streamed)
     salt = blake2b(b"%d" % seed, digest_size=32, person=b"simulation").digest()
     document = first_epoch(WHO, plan, 0).document
-    due: list[tuple[int, int, Sent]] = []
+    due: list[tuple[int, int, Request, Told]] = []
     by_hand = dict(scenario.by_hand)
     for start in range(0, scenario.requests, scenario.per_look):
         moved: list[Transition] = []
@@ -78,16 +79,19 @@ def looks(plan: Plan, scenario: Scenario, draws: Draws, seed: int) -> Iterator[L
             document.p95(document.period.number, document.period.reference),
         )
         end = min(start + scenario.per_look, scenario.requests)
-        sent = [traffic.send(number, rollout, p95) for number in range(start, end)]
+        sent = [traffic.send(number, rollout) for number in range(start, end)]
         now = traffic.time(end)
-        for number, one in enumerate(sent, start):
-            books.expose(one)
-            if one.outcome is not None and one.reported_at <= now:
-                books.report(one)
-            elif one.outcome is not None:
-                heappush(due, (one.reported_at, number, one))
+        for one in sent:
+            request = books.expose(one, rollout, p95)
+            if one.told is None:
+                continue
+            if one.told_at <= now:
+                books.report(request, one.told, alone=one.alone)
+            else:
+                heappush(due, (one.told_at, one.number, request, one.told))
         while due and due[0][0] <= now:
-            books.report(heappop(due)[2])
+            _, _, request, told = heappop(due)
+            books.report(request, told, alone=scenario.users is None)
         step = advance(document, plan, Observed(books.close()), now)
         document = step.document
         moved += [step.transition] if step.transition else []

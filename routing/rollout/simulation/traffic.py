@@ -1,4 +1,4 @@
-"""Traffic: simulated requests, assigned as real ones are, and what exposures and outcomes say of them."""
+"""Traffic: simulated requests, and the lots that they draw."""
 
 from __future__ import annotations
 
@@ -7,41 +7,46 @@ from itertools import accumulate
 from math import exp
 from typing import NamedTuple
 
-from routing.assign import assign
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, reported
-from routing.facts import Facts
+from routing.evidence.alone import End
 from routing.rollout.simulation.scenario import Draws, Scenario
-from routing.snapshot import Key, Rollout
+from routing.snapshot import Rollout
+from routing.sticky import draw
 
-HEADER = b"x-headgate-key"
 BURST = 3
 HEAVY = 0.75
 """The exponent of Zipf's law."""
-_KEY = Key("simulation", "simulation", 0, frozenset())
-_PLAIN = {own: Ending("ok", own) for own in (False, True)}
 _CHANCE = 22  # bits of chance in a unit that is a request by itself
+_NO_TIME: End = (1, 0.0, 0.0, -1.0)
+
+
+class Told(NamedTuple):
+    """What an application reports of a request."""
+
+    passed: bool
+    needs_review: bool | None
+    score: float | None
 
 
 class Sent(NamedTuple):
-    """A request that has ended, how it ended, its outcome (None: never reported), and when that comes (ms).
+    """A request that has ended: whose it is, how it ended, what is reported of it (None: nothing) and when.
 
-    `alone`: it has no sticky key; `p95`: what its latency is held to; `bad`: whether it failed validation;
-    `excess`: how much likelier that was than by the baseline.
+    Times in ms. `alone`: it has no sticky key; `own`: the variant it was assigned to answered; `bad`: it
+    failed validation; `excess`: how much likelier that was than by the baseline.
     """
 
+    number: int
+    time: int
     alone: bool
-    request: Request
-    ending: Ending
-    p95: P95
-    outcome: Fact | None
-    reported_at: int
+    unit: int
+    compared: str
+    candidate: bool
+    stratum: int
+    own: bool
+    end: End
+    told: Told | None
+    told_at: int
     bad: bool
     excess: float
-
-    @property
-    def candidate(self) -> bool:
-        """Whether it was assigned to the candidate."""
-        return self.request.candidate
 
 
 class Traffic:
@@ -55,43 +60,45 @@ class Traffic:
     ) -> None:  # fmt: skip
         self._scenario = scenario
         self._draws = draws
+        self._random = draws.random
         self._reviewed, self._scored = reviewed, scored
-        self._timed, self._streamed, self._priced = timed, streamed, priced
+        self._timed, self.streamed, self._priced = timed, streamed, priced
         self._plain = not (timed or streamed or priced)
         self._step = 1_000 / scenario.rate
         self._users = _User(scenario, draws) if scenario.users else None
         self._first: dict[tuple[bytes, bool], bool] = {}
-        self._shares = {
-            (metric, side): scenario.share(metric, side)
-            for metric in ("validation_passed", "needs_review", "errors", "score") for side in (False, True)
-        }  # fmt: skip
+        sides = (False, True)
+        self._fails = [scenario.share("validation_passed", side) for side in sides]
+        self._errors = [scenario.share("errors", side) for side in sides]
+        self._reviews = [scenario.share("needs_review", side) for side in sides]
+        self._scores = [scenario.share("score", side) for side in sides]
 
     def time(self, number: int) -> int:
         """When the request of this number comes, in ms."""
         return int(number * self._step)
 
-    def send(self, number: int, rollout: Rollout, p95: P95) -> Sent:
-        """One request, while `rollout` is served."""
-        draws, at = self._draws, self.time(number)
-        nonce = number.to_bytes(12, "big")
-        key = None if self._users is None else self._users.next(number)
-        headers = {} if key is None else {HEADER: key}
-        assigned = assign(rollout, Facts("chat", "", _KEY, headers, {}, nonce), ("header",))
-        candidate = assigned.variant is rollout.candidate
-        unit = assigned.unit if key is not None else at << _CHANCE | assigned.unit & ((1 << _CHANCE) - 1)
+    def send(self, number: int, rollout: Rollout) -> Sent:
+        """One request, while `rollout` is served; its lot is that of `routing.assign`."""
+        random, time = self._random, int(number * self._step)
+        alone = self._users is None
+        key = number.to_bytes(12, "big") if self._users is None else self._users.next(number)
+        lot, unit = draw(rollout.salt, key)
+        if alone:
+            unit = time << _CHANCE | unit & ((1 << _CHANCE) - 1)
+        candidate = lot < rollout.weight
+        compared = "compared" if rollout.low <= lot < rollout.high else "carried"
         stratum, extra = self._stratum(number)
-        request = Request(
-            UnitKey(rollout.period, assigned.compared, unit), at, nonce, rollout.reference, stratum, candidate
-        )
-        usual = self._shares["validation_passed", False] + extra
-        share = self._shares["validation_passed", candidate] + extra
-        bad = draws.random() < share
-        if key is not None:
+        fails = self._fails
+        bad = random() < fails[candidate] + extra
+        if not alone:
             bad = self._like_before(key, candidate, bad)
-        outcome, reported_at = self._report(request, candidate, bad)
+        told, told_at = self._report(time, candidate, bad)
+        own = random() >= self._errors[candidate]
+        end = _NO_TIME if self._plain else self._end(candidate)
         return Sent(
-            key is None, request, self._ending(candidate), p95, outcome, reported_at, bad, share - usual
-        )
+            number, time, alone, unit, compared, candidate, stratum, own, end, told, told_at, bad,
+            fails[candidate] - fails[False],
+        )  # fmt: skip
 
     def _stratum(self, number: int) -> tuple[int, float]:
         """The stratum, and what it and the drift add to the failures."""
@@ -101,7 +108,7 @@ class Traffic:
         if not mixes:
             return 0, extra
         mix = mixes[max(bisect_right(mixes, number, key=lambda one: one.since) - 1, 0)]
-        index = min(bisect_right(list(accumulate(mix.shares)), self._draws.random()), len(mix.shares) - 1)
+        index = min(bisect_right(list(accumulate(mix.shares)), self._random()), len(mix.shares) - 1)
         return index + 1, extra + mix.extra[index]
 
     def _like_before(self, key: bytes, candidate: bool, bad: bool) -> bool:
@@ -109,37 +116,36 @@ class Traffic:
         users = self._scenario.users
         assert users is not None
         first = self._first.setdefault((key, candidate), bad)
-        return first if self._draws.random() < users.likeness else bad
+        return first if self._random() < users.likeness else bad
 
-    def _ending(self, candidate: bool) -> Ending:
-        scenario, draws = self._scenario, self._draws
-        own = draws.random() >= self._shares["errors", candidate]
-        if self._plain:
-            return _PLAIN[own]
+    def _end(self, candidate: bool) -> End:
+        scenario = self._scenario
         slower = scenario.slower if candidate else 1.0
-        duration = slower * scenario.median * self._spread(scenario.spread) if self._timed else 0.0
-        first = 0.3 * slower * scenario.median * self._spread(scenario.spread) if self._streamed else 0.0
-        cost = scenario.cost[candidate] * self._spread(scenario.spread) if self._priced else None
-        return Ending("ok", own, 1, duration, self._streamed, first, cost)
+        duration = slower * scenario.median * self._spread() if self._timed else 0.0
+        first = 0.3 * slower * scenario.median * self._spread() if self.streamed else 0.0
+        cost = scenario.cost[candidate] * self._spread() if self._priced else -1.0
+        return 1, duration, first, cost
 
-    def _spread(self, sigma: float) -> float:
+    def _spread(self) -> float:
         """Log-normal with median 1."""
-        return exp(sigma * self._draws.gauss(0.0, 1.0))
+        return exp(self._scenario.spread * self._draws.gauss(0.0, 1.0))
 
-    def _report(self, request: Request, candidate: bool, bad: bool) -> tuple[Fact | None, int]:
+    def _report(self, time: int, candidate: bool, bad: bool) -> tuple[Told | None, int]:
         """The outcome, if it is ever reported, and when."""
-        scenario, draws = self._scenario, self._draws
-        told = scenario.reporting
+        told = self._scenario.reporting
         share = told.candidate if candidate else told.baseline
         if candidate and bad:
             share *= told.failures
-        if share < 1.0 and draws.random() >= share:
+        if share < 1.0 and self._random() >= share:
             return None, 0
         mean = told.failed_after if bad else told.passed_after
-        at = request.time + (int(draws.expovariate(1 / mean)) if mean else 0)
-        review = draws.random() < self._shares["needs_review", candidate] if self._reviewed else None
-        score = float(draws.random() >= self._shares["score", candidate]) if self._scored else None
-        return reported(request, not bad, review, score), at
+        at = time + int(self._draws.expovariate(1 / mean)) if mean else time
+        review = self._random() < self._reviews[candidate] if self._reviewed else None
+        score = float(self._random() >= self._scores[candidate]) if self._scored else None
+        return _TOLD[bad] if review is score is None else Told(not bad, review, score), at
+
+
+_TOLD = (Told(True, None, None), Told(False, None, None))
 
 
 class _User:

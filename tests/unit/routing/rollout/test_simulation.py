@@ -9,17 +9,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as changed
 
-from routing.evidence.cells import Evidence, evidence_of
+from routing.assign import assign
+from routing.evidence.cells import evidence_of
+from routing.evidence.fact import P95, Ending, Request, UnitKey, exposed, reported
+from routing.evidence.tally import Tally
+from routing.evidence.unit import fold
+from routing.facts import Facts
 from routing.rollout.betting import averaged, capital, harm
 from routing.rollout.observed import Observed
 from routing.rollout.plan import Plan, Ratio
 from routing.rollout.reading import intervals
-from routing.rollout.simulation.books import Books
 from routing.rollout.simulation.forecast import forecast
 from routing.rollout.simulation.rivals import FixedThreshold, PeekedZTest
-from routing.rollout.simulation.run import Look, Result, looks, run
+from routing.rollout.simulation.run import BASELINE, CANDIDATE, Look, Result, looks, run
 from routing.rollout.simulation.scenario import Mix, Reporting, Scenario, Users
+from routing.rollout.simulation.traffic import Traffic
 from routing.rollout.simulation.trial import trial
+from routing.snapshot import Key, Rollout
+from routing.sticky import HEADER
 from tests.unit.routing.rollout.standing import LIMITS, plan
 
 FAILS = "validation_passed"
@@ -140,17 +147,43 @@ def test_users_who_come_back_are_one_unit_each_and_read_as_they_are_folded(patte
     assert {cell.n for cell in look.evidence.cells if cell.metric == "errors"} == {1, 2, 3}
 
 
-def test_books_that_are_read_in_parts_are_those_read_as_a_whole() -> None:
-    for users in (None, Users(50)):
-        books = Books(3)
-        scenario = Scenario(600, users=users)
-        for look in looks(plan(10, 50, validated=True), scenario, Random(1), 1):
-            for one in look.sent:
-                books.expose(one)
-                books.report(one)
-            partly: Evidence = books.close()
-        assert books.close() is partly, "nothing new"
-        assert partly == evidence_of(books._counts)
+@pytest.mark.parametrize("users", [None, Users(50)])
+def test_books_are_kept_as_the_store_keeps_them(users: Users | None) -> None:
+    """Counted together and read in parts, or folded fact by fact and read as a whole: the same."""
+    wish = plan(10, 50, metrics=tuple(LIMITS), validated=True)
+    scenario = Scenario(600, users=users, reporting=Reporting(0.9, 0.8, passed_after=MINUTE))
+    states: dict[UnitKey, Any] = {}
+    for look in looks(wish, scenario, Random(1), 1):
+        seen = look.evidence
+        now = look.requests * 1_000
+        for one in look.sent:
+            key = UnitKey(1, one.compared, one.unit)
+            request = Request(key, one.time, one.number.to_bytes(12, "big"), 0, 0, one.candidate)
+            attempts, duration, first, _ = one.end
+            facts = states.setdefault(key, [])
+            facts.append((0, exposed(request, Ending("ok", one.own, attempts, duration, True, first), P95())))
+            if one.told is not None:
+                facts.append((one.told_at, reported(request, *one.told)))
+        if look.document.period.reference:
+            break
+    tally = Tally()
+    for key, facts in states.items():
+        tally.add(key, fold((), [fact for at, fact in facts if at <= now]))
+    assert seen == evidence_of(tally.counts())
+
+
+def test_lots_are_those_of_real_requests() -> None:
+    served = Rollout(BASELINE, CANDIDATE, 3_000, b"salt", low=1_000, high=8_000)
+    traffic = Traffic(Scenario(500, users=Users(100)), Random(1))
+    for number in range(500):
+        one = traffic.send(number, served)
+        assert traffic._users is not None
+        key = b"%d" % traffic._users._last
+        facts = Facts("chat", "", Key("", "", 0, frozenset()), {HEADER: key}, {}, b"")
+        assigned = assign(served, facts, ("header",))
+        assert (one.candidate, one.compared, one.unit) == (
+            assigned.variant is CANDIDATE, assigned.compared, assigned.unit,
+        )  # fmt: skip
 
 
 def test_rivals_find_what_they_find() -> None:
