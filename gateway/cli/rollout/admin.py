@@ -20,6 +20,13 @@ Entry = Mapping[str, Any]
 """One line of a history."""
 
 
+NEEDED = frozenset((
+    "route", "segment", "baseline", "candidate", "phase", "stage", "stages", "weight", "epoch", "revision",
+    "mode", "verdict", "guardrails",
+))  # fmt: skip
+"""Without these it is no reading."""
+
+
 class Name(NamedTuple):
     """Which rollout; `segment` None: the route's only one."""
 
@@ -47,8 +54,7 @@ class Admin:
 
     def rollouts(self) -> list[Reading]:
         """How every rollout stands."""
-        found: list[Reading] = self._get(ROLLOUTS)
-        return found
+        return [_reading(found) for found in _list(self._get(ROLLOUTS))]
 
     def whole(self, name: Name) -> Name:
         """The name with its segment, which a route with one rollout may leave out."""
@@ -65,13 +71,11 @@ class Admin:
 
     def rollout(self, name: Name) -> Reading:
         """How a rollout stands; `name` is whole."""
-        reading: Reading = self._get(_path(name), name)
-        return reading
+        return _reading(self._get(_path(name), name))
 
     def history(self, name: Name) -> list[Entry]:
         """Transitions and changes of verdicts that are remembered, the oldest first; `name` is whole."""
-        entries: list[Entry] = self._get(f"{_path(name)}/history", name)
-        return entries
+        return _list(self._get(f"{_path(name)}/history", name))
 
     def act(self, name: Name, action: str, order: Mapping[str, Any], revision: int | None) -> Reading:
         """Has `action` done and tells how the rollout stands then; `name` is whole.
@@ -80,8 +84,7 @@ class Admin:
         """
         headers = {} if revision is None else {"if-match": str(revision)}
         status, answer = post(self.url, f"{_path(name)}/{action}", order, key=KEY, headers=headers)
-        reading: Reading = self._checked(status, answer, name)
-        return reading
+        return _reading(self._checked(status, answer, name))
 
     def _get(self, path: str, name: Name | None = None) -> Any:
         status, answer = get(self.url, path, key=KEY, timeout=self._timeout)
@@ -93,10 +96,26 @@ class Admin:
         if name is not None and answer["error"].get("code") == "rollout_not_found":
             raise _unknown(name, [name_of(reading) for reading in self.rollouts()])
         if status == 404:
-            raise click.ClickException("that is not a gateway's admin port, which is usually 8081")
+            raise _stranger()
         if status == 401 and not os.environ.get(KEY):
             raise click.ClickException(f"{refuse(answer).message} ({KEY} is not set)")
         raise refuse(answer)
+
+
+def _reading(answer: Any) -> Reading:
+    if isinstance(answer, dict) and NEEDED <= answer.keys():
+        return answer
+    raise _stranger()
+
+
+def _list(answer: Any) -> list[Any]:
+    if isinstance(answer, list):
+        return answer
+    raise _stranger()
+
+
+def _stranger() -> click.ClickException:
+    return click.ClickException("that is not a gateway's admin port, which is usually 8081")
 
 
 def _path(name: Name) -> str:

@@ -86,6 +86,8 @@ def _moved(entry: Entry) -> Text:
 
 
 def _reasons(entry: Entry) -> Iterator[str]:
-    yield from (str(reason) for reason in entry.get("reasons") or ())
+    for reason in entry.get("reasons") or ():
+        # People write reasons: none of them commands somebody else's terminal, or makes two lines of one.
+        yield "".join(sign if sign.isprintable() else " " for sign in str(reason))
     if entry.get("authentic") is False:
         yield "not authentic: its signature does not fit any key that is known"

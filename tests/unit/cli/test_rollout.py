@@ -163,6 +163,16 @@ def test_a_refusal_is_one_line(port: AdminPort, status: int, code: str, message:
     assert complaint(rollout(port, "undo", "solver/hard", "--json")) == message
 
 
+@pytest.mark.parametrize("answer", [None, "hello", {"object": "list"}, [{"id": "gpt"}], [None]])
+def test_something_else_answers(port: AdminPort, answer: object) -> None:
+    port.answer = lambda method, path, body: (200, answer)  # type: ignore[method-assign]
+    stranger = "that is not a gateway's admin port, which is usually 8081"
+    for arguments in (["list"], ["get", "solver"], ["get", "solver/hard"], ["pause", "solver/hard"]):
+        assert complaint(rollout(port, *arguments)) == stranger
+    port.answer = lambda method, path, body: (404, {"error": {"message": "?", "code": "not_found"}})  # type: ignore[method-assign]
+    assert complaint(rollout(port, "list")) == stranger
+
+
 def test_a_missing_key_is_named(port: AdminPort) -> None:
     port.refusal = 401, "invalid_api_key", "The API key is missing or not valid."
     told = complaint(rollout(port, "list", HEADGATE_ADMIN_KEY=None))

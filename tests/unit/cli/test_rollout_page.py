@@ -277,6 +277,12 @@ def test_the_history() -> None:
     assert line(HISTORY[0] | {"reasons": [], "time": "?"}).startswith("?Z  pending → running at 10 % (st")
 
 
+def test_reasons_command_no_terminal() -> None:
+    entry = HISTORY[0] | {"reasons": ["look\x1b]0;here\x07\nand\x9b31m there"]}
+    for shown in (line(entry), text(history([entry], 120), 120), text(history([entry], 60), 60)):
+        assert not {"\x1b", "\x07", "\x9b"} & set(shown) and "look ]0;here  and 31m there" in shown
+
+
 def test_whose_verdict_has_changed() -> None:
     entries = [
         HISTORY[1] | {"guardrails": {"errors": "inconclusive", "validation_passed": "inconclusive"}},
