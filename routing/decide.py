@@ -16,8 +16,8 @@ import msgspec
 from routing.assign import Assigned, assign
 from routing.decision import Decision
 from routing.difficulty.explicit import UNKNOWN, explicit_score
-from routing.endpoints import fallbacks_of, serving
-from routing.errors import ForbiddenPin, UnknownModel, UnknownVariant, UnsupportedEndpoint
+from routing.endpoints import fallbacks_of, serves, serving, unserved
+from routing.errors import ForbiddenPin, UnknownModel, UnknownVariant
 from routing.facts import Facts
 from routing.segments import segment_of
 from routing.snapshot import BASIS_POINTS, Fixed, Route, Segment, Snapshot
@@ -56,7 +56,7 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
     if endpoint == "chat":
         fallbacks = route.after[variant.name]
     else:
-        fallbacks = fallbacks_of(route, variant, endpoint)
+        fallbacks = fallbacks_of(route, variant, facts)
     return Decision(
         route, segment, variant, assigned.reason, fallbacks, assigned.bucket, assigned.weight,
         assigned.key_source, difficulty, assigned.compared, assigned.unit,
@@ -65,8 +65,8 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
 
 
 def _assign_able(route: Route, segment: Segment, facts: Facts) -> Assigned:
-    """Assigns among the variants that can serve the endpoint."""
-    assignment = serving(route, segment, facts.endpoint)
+    """Assigns among the variants that can serve the request."""
+    assignment = serving(route, segment, facts)
     assigned = assign(assignment, facts, route.sticky)
     if assignment is segment.assignment:
         return assigned
@@ -80,8 +80,8 @@ def _pinned(route: Route, facts: Facts) -> Assigned:
     variant = route.variants.get(facts.headers[PIN].decode("utf-8", "replace"))
     if variant is None:
         raise UnknownVariant
-    if facts.endpoint not in variant.endpoints:
-        raise UnsupportedEndpoint
+    if not serves(variant, facts):
+        raise unserved(facts)
     return Assigned(variant, "pinned", compared="pinned")
 
 
@@ -97,8 +97,8 @@ def _direct(snapshot: Snapshot, facts: Facts) -> Decision:
     assignment = segment.assignment
     assert isinstance(assignment, Fixed)
     variant = replace(assignment.variant, model=model)
-    if facts.endpoint not in variant.endpoints:
-        raise UnsupportedEndpoint
+    if not serves(variant, facts):
+        raise unserved(facts)
     return Decision(
         route, segment, variant, "direct", (), 0, BASIS_POINTS, "", UNKNOWN, "none", 0, wants_outcome=False
     )

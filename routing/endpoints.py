@@ -1,39 +1,57 @@
-"""Endpoints: a variant that cannot serve the one that is asked for is skipped before assignment."""
+"""Endpoints: a variant that cannot serve what is asked for is skipped before assignment.
+
+It cannot when its provider lacks the endpoint, and, for what follows a stored response, when it is at another
+upstream than that response.
+"""
 
 from __future__ import annotations
 
 from routing.assign import Assignment, bounds_of
-from routing.errors import UnsupportedEndpoint
+from routing.errors import RoutingError, UnknownResponse, UnsupportedEndpoint
+from routing.facts import Facts
 from routing.snapshot import Cascade, Fixed, Rollout, Route, Segment, Variant, Weights
 
 
-def serving(route: Route, segment: Segment, endpoint: str) -> Assignment:
-    """The segment's assignment among the variants that can serve `endpoint`.
+def serves(variant: Variant, facts: Facts) -> bool:
+    """Whether a variant can serve the request."""
+    home = facts.home
+    return facts.endpoint in variant.endpoints and (home is None or home.upstream == variant.upstream)
 
-    Itself when all can; else the able ones in their old proportions; without any the route's first able
-    fallback. Raises UnsupportedEndpoint when there is none either.
+
+def serving(route: Route, segment: Segment, facts: Facts) -> Assignment:
+    """The segment's assignment among the variants that can serve the request.
+
+    Itself when all can; else the able ones in their old proportions; without any the variant that made the
+    response which is followed, if the route still has it, then the route's first able fallback. Raises
+    UnsupportedEndpoint or UnknownResponse when there is none either.
     """
     assignment = segment.assignment
     shares = _shares(assignment)
-    able = [(share, variant) for share, variant in shares if endpoint in variant.endpoints]
+    able = [(share, variant) for share, variant in shares if serves(variant, facts)]
     if len(able) == len(shares):
         return assignment
     if len(able) > 1 and isinstance(assignment, Weights):
         return Weights(bounds_of(able), assignment.salt)
-    after = route.after[shares[0][1].name]
-    left = [variant for _, variant in able] or [other for other in after if endpoint in other.endpoints]
+    made = None if facts.home is None else route.variants.get(facts.home.variant)
+    others = route.after[shares[0][1].name] if made is None else (made, *route.after[shares[0][1].name])
+    left = [variant for _, variant in able] or [other for other in others if serves(other, facts)]
     if not left:
-        raise UnsupportedEndpoint
+        raise unserved(facts)
     return Fixed(left[0])
 
 
-def fallbacks_of(route: Route, variant: Variant, endpoint: str) -> tuple[Variant, ...]:
+def unserved(facts: Facts) -> RoutingError:
+    """Why no variant can serve the request."""
+    return UnsupportedEndpoint() if facts.home is None else UnknownResponse()
+
+
+def fallbacks_of(route: Route, variant: Variant, facts: Facts) -> tuple[Variant, ...]:
     """What is tried after `variant`.
 
     Embeddings only by the same model: the vectors of two models do not compare.
     """
-    after = [other for other in route.after[variant.name] if endpoint in other.endpoints]
-    if endpoint == "embeddings":
+    after = [other for other in route.after[variant.name] if serves(other, facts)]
+    if facts.endpoint == "embeddings":
         after = [other for other in after if other.model == variant.model]
     return tuple(after)
 

@@ -5,7 +5,8 @@
     ├── ForbiddenPin          403  `x-headgate-variant` without the scope `pin`
     ├── UnknownVariant        400  `x-headgate-variant` names no variant of the route
     ├── InvalidStickyKey      400  `x-headgate-key` is not UTF-8 of at most 512 bytes
-    └── UnsupportedEndpoint   400  no variant of the route serves the endpoint
+    ├── UnsupportedEndpoint   400  no variant of the route serves the endpoint
+    └── UnknownResponse       400  `previous_response_id` is not there, where this model is
 
 The messages are for callers: our own text, none of theirs.
 """
@@ -56,3 +57,10 @@ class UnsupportedEndpoint(RoutingError):
 
     param = "model"
     message = "No variant of this model serves this endpoint."
+
+
+class UnknownResponse(RoutingError):
+    """The response that the request follows is another application's, or at another upstream."""
+
+    param = "previous_response_id"
+    message = "There is no such response for this model and this key."

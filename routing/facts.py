@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from routing.home import Home
 from routing.snapshot import Key
 
 
@@ -15,7 +16,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     `endpoint` is `chat`, `completions`, `embeddings` or `responses`. `headers` maps lower-case names to raw
     bytes; `body` is the parsed JSON object. `nonce` is the request id's own random bytes: the draw for
-    whatever has no sticky key.
+    whatever has no sticky key. `home` is that of the stored response which the request follows.
     """
 
     endpoint: str
@@ -24,3 +25,4 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     headers: Mapping[bytes, bytes]
     body: Mapping[str, Any]
     nonce: bytes
+    home: Home | None = None

@@ -17,11 +17,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from routing.trace import Tracing
+
 BASIS_POINTS = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
 
 ENDPOINTS = frozenset(("chat", "completions", "embeddings", "responses"))
 """What a request may ask of a variant."""
+
+NATIVE = "gemini-native"
+"""The provider of Gemini's native API, which configurations write as `provider: gemini, api: native`."""
+TRANSLATED = frozenset((NATIVE, "litellm"))
+"""Providers that cannot work before litellm has been loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +248,15 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Passthrough:
+    """Which paths below `/v1` go to one upstream as they are, by their first part; `body` in bytes."""
+
+    upstream: str
+    paths: frozenset[str]
+    body: int
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """An API key of an application, found by the SHA-256 digest of its text."""
 
@@ -293,6 +309,18 @@ class Snapshot:
     response_headers: str = "full"
     lame_duck: float = 5.0
     drain: float = 30.0
+    passthrough: Passthrough | None = None
     direct: Mapping[str, Route] = field(default_factory=dict)
     """Upstream's name → the route of requests for `upstream/model`: one segment, one variant, whose model is
     filled in by the request."""
+    tracing: Tracing | None = None
+    """None: telemetry is off."""
+
+    @property
+    def translates(self) -> bool:
+        """Whether litellm is needed: a variant's upstream cannot be called without."""
+        return any(
+            self.upstreams[variant.upstream].provider in TRANSLATED
+            for route in self.routes.values()
+            for variant in route.variants.values()
+        )

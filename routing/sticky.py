@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from struct import Struct
+from typing import Any
 
 from routing.errors import InvalidStickyKey
 from routing.facts import Facts
@@ -60,15 +62,31 @@ def sticky_key(sources: tuple[str, ...], facts: Facts) -> tuple[bytes, str]:
 
 
 def conversation_of(facts: Facts) -> bytes | None:
-    """A hash of the system prompt and the first user message, the same in every turn of a conversation.
+    """What is the same in every turn of a conversation; None when that is not known.
 
-    None when that message has fewer than 40 characters: too many conversations begin alike.
+    A hash of the system prompt and the first user message, unless that has fewer than 40 characters: too many
+    conversations begin alike. What follows a stored response brings its newest turn only, and has the key of
+    that response's conversation; one that the upstream keeps has an id.
     """
+    if facts.home is not None:
+        return facts.home.thread
+    if facts.endpoint == "responses":
+        kept = kept_conversation(facts.body)
+        if kept:
+            return blake2b(kept.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     system, message = opening(facts.body)
     if len(message) < CONVERSATION:
         return None
     text = f"{system}\0{message}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).digest()
+
+
+def kept_conversation(body: Mapping[str, Any]) -> str:
+    """The id of the conversation that the upstream keeps, and a request of it names; empty without one."""
+    conversation = body.get("conversation")
+    if type(conversation) is dict:
+        conversation = conversation.get("id")
+    return conversation if type(conversation) is str else ""
 
 
 def bucket(salt: bytes, key: bytes) -> int:

@@ -59,13 +59,21 @@ def estimated_tokens(body: Mapping[str, Any]) -> int:
     """The prompt's tokens, roughly: a quarter of the text's UTF-8 bytes, and four for every turn.
 
     Bytes, because tokenisers spend about a token on four Latin letters and on one or two Asian characters.
-    Images and tools are not counted.
+    Completions and embeddings may come as tokens already. Images and tools are not counted.
     """
-    total = 0
+    total = _tokens(body.get("input")) + _tokens(body.get("prompt"))
     for _, text in turns(body):
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         total += 4 + (size + 3) // 4
     return total
+
+
+def _tokens(value: Any) -> int:
+    """How many tokens there are in a list of them, or in a list of such lists."""
+    if type(value) is not list:
+        return 0
+    lists = [value, *(item for item in value if type(item) is list)]
+    return sum(type(item) is int for tokens in lists for item in tokens)
 
 
 def _turn(item: Any) -> Iterator[tuple[str, str]]:

@@ -88,6 +88,11 @@ DIFFICULTY_SOURCE = Series(
 DIFFICULTY_INVALID = Series(
     "headgate_difficulty_invalid", "Explicit difficulties that were ignored as invalid.", ("route",)
 )
+PASSTHROUGH = Series(
+    "headgate_passthrough_requests",
+    "Requests handed on as they were: passed through, or for a stored response.",
+    ("path", "status"),
+)
 
 OUTCOMES = Series(
     "headgate_outcomes",
@@ -106,14 +111,20 @@ VALIDATIONS = Series(
     ("route", "variant", "result"),
 )
 
+TRANSITIONS = Series(
+    "headgate_rollout_transitions",
+    "Transitions of rollouts that this replica has made.",
+    ("route", "segment", "from", "to", "cause"),
+)
+
 COUNTERS = (
     REQUESTS, ATTEMPTS, TOKENS, COST, UNPRICED, ITEMS, APPLICATION_REQUESTS, APPLICATION_COST,
-    DIFFICULTY_SOURCE, DIFFICULTY_INVALID,
+    DIFFICULTY_SOURCE, DIFFICULTY_INVALID, PASSTHROUGH,
 )  # fmt: skip
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
 """What workers count."""
 
-ALL_COUNTERS = (*COUNTERS, OUTCOMES, VALIDATIONS)
+ALL_COUNTERS = (*COUNTERS, OUTCOMES, VALIDATIONS, TRANSITIONS)
 ALL_HISTOGRAMS = (*HISTOGRAMS, OUTCOME_SCORE)
 """With what the control plane counts itself."""
 

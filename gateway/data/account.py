@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.channel.records import Line
+from gateway.channel.spans import Spans
 from routing.cost import Usage
 from routing.decision import Decision
 from routing.request_id import Identity, Sealer, identity_of
@@ -21,9 +22,11 @@ class Account(msgspec.Struct, gc=False):
 
     `sealed` is the time in the request id, in milliseconds since 1970, and `unit` the unit in it; `status` is
     one of STATUSES; `cost` in USD, None when unknown; `served` is the variant that answered, or the last one
-    tried; `passed_over` are those whose breaker was open; `streamed` tells whether a stream was asked for,
+    tried; `passed_over` are those whose breaker was open; `endpoint` is
+    the one asked, `streamed` tells whether a stream was asked for,
     `estimated` that usage was not told and is a guess; `first_token` seconds from the request to a stream's
-    first event out, 0 when none.
+    first event out, 0 when none; `trace` is the id of the trace that it belongs to, if any, and `spans` what
+    telemetry wants to know of it, where that is on.
     """
 
     nonce: bytes
@@ -41,9 +44,12 @@ class Account(msgspec.Struct, gc=False):
     cost: float | None = None
     first_token: float = 0.0
     items: int = 1
+    endpoint: str = "chat"
     streamed: bool = False
     estimated: bool = False
     status: str = "client_error"
+    trace: bytes = b""
+    spans: Spans | None = None
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""
@@ -68,17 +74,18 @@ class Account(msgspec.Struct, gc=False):
             key.application, decision.route.name, decision.segment.name, decision.variant.name, self.served,
             decision.reason, epoch, period, reference, decision.compared, difficulty.stratum,
             difficulty.stratum_index, self.status, decision.weight, decision.wants_outcome, self.streamed,
-            self.estimated,
+            self.estimated, self.endpoint,
         )  # fmt: skip
 
-    def exposure(self, time: float, duration: float) -> tuple[bytes | float, ...]:
+    def exposure(self, time: float, duration: float) -> tuple[object, ...]:
         """The fields of the record of a routed request; `time` is the wall clock at its end."""
         usage = self.usage or _NOTHING
-        return (
+        fields = (
             self.nonce, time, self.sealed, self.unit, duration, self.first_token, self.attempts, usage.input,
             usage.cached_input, usage.output, usage.reasoning, -1.0 if self.cost is None else self.cost,
             self.items,
         )  # fmt: skip
+        return (*fields, self.trace, self.spans) if self.trace or self.spans is not None else fields
 
 
 _NOTHING = Usage(0)

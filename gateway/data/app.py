@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 from starlette.types import Receive, Scope, Send
 
-from gateway.data.authenticate import authenticate
+from gateway.data.authenticate import authenticate, may_use
+from gateway.data.endpoints import ENDPOINTS
 from gateway.data.errors import GatewayError, MethodNotAllowed, NotFound
-from gateway.data.journey import CHAT, OUTCOMES, Service
+from gateway.data.journey import OUTCOMES, Service
 from gateway.data.request import Request
 from gateway.data.table import Table
 from routing.request_id import Identity
@@ -37,7 +38,7 @@ def make_application(service: Service) -> Starlette:
 
     def caller(request: HttpRequest) -> Key:
         ours: Request = request.scope["headgate.request"]
-        return authenticate(service.table, ours.head.headers, "chat", local=ours.local)
+        return authenticate(service.table, ours, "chat")
 
     def models(request: HttpRequest) -> Answer:
         key = caller(request)
@@ -58,15 +59,10 @@ def make_application(service: Service) -> Starlette:
         "/v1/models/{name:path}": model,
     }
     paths = [Path(path, _endpoint(service, answer), methods=["GET"]) for path, answer in endpoints.items()]
-    paths += [Path(path.decode(), _PostOnly(service)) for path in (CHAT, OUTCOMES)]
+    paths += [Path(path.decode(), _PostOnly(service)) for path in (*ENDPOINTS, OUTCOMES)]
     application = Starlette(routes=paths, exception_handlers={HTTPException: _not_there(service)})
     application.router.redirect_slashes = False
     return application
-
-
-def may_use(key: Key, route: str) -> bool:
-    """Whether the key is allowed on the route."""
-    return key.routes is None or route in key.routes
 
 
 def _model(name: str) -> dict[str, object]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import time
+from typing import Any, Protocol
 
 import msgspec
 
-from gateway.data.answer import read_whole
+from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import Answer
+from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
@@ -17,10 +19,23 @@ from routing.snapshot import Variant
 MAX_ERROR_BODY = 1024 * 1024
 
 
+class Seen(Protocol):
+    """What has been seen of a stream."""
+
+    def add(self, block: bytes) -> None:
+        """Another part of it has been relayed."""
+        ...
+
+    def tail(self) -> bytes:
+        """Its end, so far."""
+        ...
+
+
 class Attempt(msgspec.Struct):
     """`started` on the monotonic clock. `body` is all of a plain answer, or a stream up to its commit.
 
-    A committed stream has a `splitter`, which holds what came behind the last whole event.
+    A committed stream has a `splitter`, which holds what came behind the last whole event. `stored` is the id
+    of a response that can be followed.
     """
 
     variant: Variant
@@ -32,6 +47,9 @@ class Attempt(msgspec.Struct):
     usage: Usage | None = None
     events: int = 0
     """Events of a stream that were relayed."""
+    seen: Seen | None = None
+    """What has been seen of a stream's end, where somebody wants to know."""
+    stored: str = ""
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -43,14 +61,23 @@ class Attempt(msgspec.Struct):
         """Seconds that the upstream asked to wait, if it did."""
         return retry_after(self.headers, time())
 
-    async def receive(self, answer: Answer) -> None:
-        """Reads a stream or a refusal as far as it takes to judge it, and sets `result`."""
+    async def receive(
+        self,
+        answer: Answer,
+        read: Callable[[dict[str, Any]], Whole] = first_event,
+        splitter: type[Splitter] = Splitter,
+    ) -> None:
+        """Reads a stream or a refusal as far as it takes to judge it, and sets `result`.
+
+        `read` makes of a stream's first event what it says; a `splitter` cuts the stream into events.
+        """
         if answer.status != 200:
             await self._refused(answer)
         elif _compressed(answer):
             self.result = Result.SERVER_ERROR
         else:
-            await self._commit(answer)
+            self.splitter = splitter()
+            await self._commit(answer, self.splitter, read)
 
     async def _refused(self, answer: Answer) -> None:
         """Reads the body of an error, which may be passed through, as far as the cap."""
@@ -65,29 +92,33 @@ class Attempt(msgspec.Struct):
         readable = answer.status >= 400 and not _compressed(answer)
         self.result = of_status(answer.status) if readable else Result.SERVER_ERROR
 
-    def judge(self, answer: Answer, body: bytes) -> None:
+    def judge(self, answer: Answer, body: bytes, read: Callable[[bytes], Whole] = read_whole) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""
-        if _compressed(answer):
+        if b"content-encoding" in answer.headers and _compressed(answer):
             self.result = Result.SERVER_ERROR
             return
         if not body:
             self.result = Result.AMBIGUOUS
             return
         try:
-            whole = read_whole(body)
+            whole = read(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.result = Result.SERVER_ERROR
             return
         if whole.error:
-            self.result = Result.SERVER_ERROR
+            self.body = body
+            self.result = Result.REJECTED if whole.refused else Result.SERVER_ERROR
             return
         self.body = body
         self.usage = whole.tokens
+        if whole.id:
+            self.stored = whole.id
         self.result = Result.OK
 
-    async def _commit(self, answer: Answer) -> None:
+    async def _commit(
+        self, answer: Answer, splitter: Splitter, read: Callable[[dict[str, Any]], Whole]
+    ) -> None:
         """Reads a stream up to its first data: an error there is still an error, the rest commits."""
-        splitter = self.splitter = Splitter()
         held = b""
         while block := await answer.read():
             try:
@@ -103,9 +134,11 @@ class Attempt(msgspec.Struct):
                 if data is None:
                     continue
                 parsed = json_of(data)
-                failed = parsed is None or parsed.get("error")
+                first = read(parsed) if parsed is not None else None
+                failed = first is None or (first.error and not first.refused)
                 self.result = Result.SERVER_ERROR if failed else Result.OK
                 self.body = held
+                self.stored = "" if first is None else first.id
                 answer.commit()
                 return
         self.result = Result.SERVER_ERROR if held else Result.AMBIGUOUS  # ended before it began

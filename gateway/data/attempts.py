@@ -15,16 +15,17 @@ import msgspec
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.breakers import Breakers
+from gateway.data.endpoints import Endpoint
 from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers
 from gateway.data.parse import dump_json
 from gateway.data.record import Recorder
 from gateway.data.table import Table
+from gateway.data.tracing import ended, follow, numbers_of
 from gateway.providers.base import Call, UpstreamFailure
 from routing.breaker import least_bad
 from routing.decision import Decision
 from routing.fallback import NOTHING, Consequence, Result, after
-from routing.shape import shape
 from routing.snapshot import Rollout, Variant
 
 RETRY_SHARE = 0.2
@@ -62,7 +63,7 @@ class RetryBudget:
 
 
 class Attempts(msgspec.Struct):
-    """Makes the attempts of one request: `path`, `body` and `head` are the client's.
+    """Makes the attempts of one request: `endpoint`, `body` and `head` are the client's.
 
     All of them together end by `deadline`, on the monotonic clock.
     """
@@ -72,13 +73,14 @@ class Attempts(msgspec.Struct):
     _budget: RetryBudget
     _account: Account
     _decision: Decision
-    _path: str
+    _endpoint: Endpoint
     _body: dict[str, Any]
     _head: Head
     _stream: bool
     _deadline: float
     _retries: int
     _breakers: Breakers
+    _asked: dict[str, float] = {}
 
     async def first_answer(self) -> Attempt:
         """The first attempt whose answer the client may have, else the last one made.
@@ -117,7 +119,8 @@ class Attempts(msgspec.Struct):
         return breaker is None or breaker.closed
 
     def _admits(self, variant: Variant) -> bool:
-        return self._closed(variant) or self._breakers[variant.name].admits(monotonic())
+        breaker = self._breakers.get(variant.name)
+        return breaker is None or breaker.closed or breaker.admits(monotonic())
 
     async def _retry(self, attempt: Attempt, call: Call) -> tuple[Attempt, Consequence]:
         """Retries with the same variant while its result allows, and what may follow the last of them."""
@@ -148,10 +151,15 @@ class Attempts(msgspec.Struct):
     def _call(self, variant: Variant) -> Call:
         upstream = self._table.snapshot.upstreams[variant.upstream]
         stream = self._stream
-        shaped = shape(self._body, variant, stream_usage=stream and upstream.ask_usage)
-        headers = forwarded_headers(self._head, simulated=upstream.provider == "simulated")
+        endpoint = self._endpoint
+        shaped = endpoint.shape(self._body, variant, stream_usage=stream and upstream.ask_usage)
+        spans = self._account.spans
+        traced = spans is not None and bool(spans.span)
+        if traced:
+            self._asked = numbers_of(shaped)
+        headers = forwarded_headers(self._head, simulated=upstream.provider == "simulated", traced=traced)
         timeouts = self._decision.route.timeouts
-        return Call(self._path, headers, dump_json(shaped), stream, timeouts, self._deadline)
+        return Call(endpoint.path, headers, dump_json(shaped), stream, timeouts, self._deadline)
 
     async def _attempt(self, variant: Variant, call: Call) -> Attempt:
         """Makes one attempt; it is over then, unless its answer is a stream, still to be relayed."""
@@ -159,19 +167,25 @@ class Attempts(msgspec.Struct):
         account.served = variant.name
         account.attempts += 1
         attempt = Attempt(variant, monotonic())
+        spans = account.spans
+        if spans is not None:
+            call = follow(account, spans, attempt, call, self._asked)
         try:
             answer = attempt.answer = await self._table.providers[variant.upstream].send(call)
             account.identify(self._table.sealer)  # while the upstream is at work
             await answer.arrive()
             if answer.status == 200 and not call.stream:
-                attempt.judge(answer, await answer.read())
+                attempt.judge(answer, await answer.read(), self._endpoint.read)
             else:
-                await attempt.receive(answer)
+                endpoint = self._endpoint
+                await attempt.receive(answer, endpoint.first, endpoint.splitter)
         except UpstreamFailure as failure:
             attempt.result = failure.result
         finally:
             seconds = monotonic() - attempt.started
             account.waited += seconds
+            if spans is not None and attempt.splitter is not None:
+                spans.attempts[-1].first = seconds
             if attempt.splitter is None or attempt.result is not Result.OK:
                 self._ended(attempt, seconds)
             elif not self._closed(variant):
@@ -187,6 +201,8 @@ class Attempts(msgspec.Struct):
         variant, result = attempt.variant, attempt.result
         self._recorder.attempted(variant.upstream, variant.name, result, seconds)
         self._tell_breaker(attempt, seconds)
+        if self._account.spans is not None:
+            ended(self._account.spans.attempts[-1], attempt, seconds)
         if result is not Result.OK and attempt.answer is not None:
             attempt.answer.close()
 

@@ -12,6 +12,7 @@
     ├── UpstreamError         502  upstream_error
     ├── UpstreamTimeout       504  upstream_timeout
     ├── Unwritten             503  outcome_not_written, with retry-after
+    ├── Unlocated             503  response_not_located, with retry-after
     ├── Overloaded            503  overloaded, with retry-after
     │   └── Leaving                the same, because this process is being stopped
     └── NoUpstream            503  no_upstream_available
@@ -50,10 +51,13 @@ class GatewayError(Exception):
         self.code = code or self.code
         self.retry_after = retry_after
 
+    def content(self) -> dict[str, str | None]:
+        """What it says."""
+        return {"message": self.text, "type": self.kind, "param": self.param, "code": self.code}
+
     def envelope(self) -> bytes:
         """The JSON body."""
-        error = {"message": self.text, "type": self.kind, "param": self.param, "code": self.code}
-        return orjson.dumps({"error": error})
+        return orjson.dumps({"error": self.content()})
 
     def headers(self) -> bytes:
         """The header lines that go with it."""
@@ -71,7 +75,8 @@ class InvalidKey(GatewayError):
     status = 401
     kind = "invalid_request_error"
     code = "invalid_api_key"
-    message = "The API key is missing or not valid. Send it as 'Authorization: Bearer <key>'."
+    # Clients such as litellm know a bad key by these first words, which are OpenAI's.
+    message = "Incorrect API key provided, or none. Send it as 'Authorization: Bearer <key>'."
 
 
 class InsufficientScope(GatewayError):
@@ -161,6 +166,19 @@ class Unwritten(GatewayError):
     kind = "server_error"
     code = "outcome_not_written"
     message = "The outcome could not be written down in time. Report it again: it counts once."
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after="1")
+
+
+class Unlocated(GatewayError):
+    """A stored response may be at several upstreams, and nobody can say now at which."""
+
+    status = 503
+    kind = "server_error"
+    code = "response_not_located"
+    message = "The gateway cannot tell just now where this response is stored. Try again shortly."
     should_retry = True
 
     def __init__(self) -> None:

@@ -15,6 +15,8 @@ FORWARDED = frozenset(
      b"traceparent")
 )  # fmt: skip
 """Request headers that an upstream may see; `x-simulated-*` too, when it is a simulated one."""
+DOWNLOADED = frozenset((b"content-disposition", b"content-encoding", b"etag", b"last-modified"))
+"""Response headers that describe a file."""
 _PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
 _VALIDATE = b"x-headgate-validate: 1\r\n"
 REMEMBERED = 500
@@ -85,6 +87,10 @@ def _passed_with_error(name: bytes) -> bytes:
     return b"" if name in (b"content-type", b"retry-after") else _passed(name)
 
 
+def _downloaded(name: bytes) -> bytes:
+    return name if name in DOWNLOADED else _passed(name)
+
+
 def _forwarded(name: bytes) -> bytes:
     return name if name in FORWARDED else b""
 
@@ -93,21 +99,38 @@ def _forwarded_to_simulated(name: bytes) -> bytes:
     return name if name in FORWARDED or name.startswith(b"x-simulated-") else b""
 
 
+def _untraced(passes: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """The same without the caller's span, in whose place the attempt's own goes."""
+    return lambda name: b"" if name == b"traceparent" else passes(name)
+
+
 passed_headers = Filter(_passed).lines
 """The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
 passed_errors = Filter(_passed_with_error).lines
 """What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
+downloaded_headers = Filter(_downloaded).lines
+"""What passes of an answer that may be a file."""
 _to_upstream = Filter(_forwarded).lines
+_to_upstream_traced = Filter(_untraced(_forwarded)).lines
 _to_simulated = Filter(_forwarded_to_simulated).lines
+_to_simulated_traced = Filter(_untraced(_forwarded_to_simulated)).lines
 
 
-def forwarded_headers(head: Head, *, simulated: bool) -> bytes:
-    """The client's headers that go with an upstream call."""
+def forwarded_headers(head: Head, *, simulated: bool, traced: bool = False) -> bytes:
+    """The client's headers that go with an upstream call; `traced`: all but `traceparent`.
+
+    Whether calls are traced is the same for all of a worker's.
+    """
     if simulated:
-        return _forwarded_lines(head.headers, _to_simulated)
+        return _forwarded_lines(head.headers, _to_simulated_traced if traced else _to_simulated)
     if not head.forwarded:
-        head.forwarded = _forwarded_lines(head.headers, _to_upstream)
+        head.forwarded = _forwarded_lines(head.headers, _to_upstream_traced if traced else _to_upstream)
     return head.forwarded
+
+
+def carried_headers(head: Head) -> bytes:
+    """The client's headers that go with a request whose body is not looked into."""
+    return _to_upstream(head.headers)
 
 
 def _forwarded_lines(headers: dict[bytes, bytes], lines: Callable[[dict[bytes, bytes]], bytes]) -> bytes:

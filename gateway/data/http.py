@@ -28,6 +28,7 @@ from gateway.data.guards import (
     WRITE_STALL,
 )
 from gateway.data.head import Head, Heads
+from gateway.data.inflow import Inflow
 from gateway.data.reader import Reader
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
@@ -132,6 +133,12 @@ class HttpProtocol(asyncio.Protocol):
     def _open(self, head: Head, length: int) -> Request:
         """The request of a complete head, whose body has `length` bytes if that is known."""
         keep_alive = head.keep_alive and not self._service.leaving and not self.reserved
+        passthrough = self._service.table.passthrough
+        if passthrough is not None and passthrough.takes(head.path):
+            whole = None if b"transfer-encoding" in head.headers else length
+            return Inflow(
+                self, head, keep_alive, length > passthrough.body, limit=passthrough.body, length=whole
+            )
         return Request(self, head, keep_alive, length > self._reader.limits.body)
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────
@@ -157,6 +164,20 @@ class HttpProtocol(asyncio.Protocol):
         self._held = 0
         if self._transport is not None and not self._closed:
             self._transport.write(unwritten[0] if len(unwritten) == 1 else b"".join(unwritten))
+
+    def pause_reading(self) -> None:
+        """The client has to wait before it sends more of its body: it is not the one who is slow."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            self.deadline = NEVER
+
+    def resume_reading(self) -> None:
+        """It may go on."""
+        request = self._reader.request
+        if self._transport is not None:
+            self._transport.resume_reading()
+            if request is not None and not request.whole:
+                self.deadline = monotonic() + self._reader.limits.body_idle
 
     def abort(self) -> None:
         """Closes at once, whatever is unsent."""
@@ -201,7 +222,7 @@ class HttpProtocol(asyncio.Protocol):
             self.deadline = min(self.deadline, monotonic() + limits.header_time)
         else:
             self._ahead = data
-            if not request.whole:
+            if not request.whole and not request.held_up:
                 self.deadline = monotonic() + limits.body_idle
             if self._run is None:
                 self._begin(request)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from math import ceil
+from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,36 +22,45 @@ from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
 from gateway.data.breakers import NONE, outside
 from gateway.data.capture import Capture, Captured
+from gateway.data.check import model_of
+from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
 from gateway.data.errors import (
     GatewayError,
     InvalidRequest,
     Leaving,
     Overloaded,
-    RateLimited,
     UpstreamError,
     UpstreamTimeout,
 )
+from gateway.data.handing import limited, status_of_error
 from gateway.data.head import Heads
 from gateway.data.headers import passed_errors, passed_headers, response_headers
+from gateway.data.homes import Homes
+from gateway.data.inflow import Inflow
 from gateway.data.outcomes import Reports, read_reports, receipts
-from gateway.data.parse import check_chat, model_of, parse_json
+from gateway.data.parse import parse_json
+from gateway.data.passthrough import pass_through
 from gateway.data.record import Recorder
 from gateway.data.refusal import translate
 from gateway.data.relay import Interrupted, estimate_usage, note_usage, relay_stream
 from gateway.data.request import Request
+from gateway.data.stored import PREFIX as STORED
+from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
+from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
-from routing.decide import decide
-from routing.errors import RoutingError
+from routing.decision import Decision
+from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
 from routing.fallback import Result
+from routing.home import Home
+from routing.snapshot import Key, Snapshot
+from routing.sticky import conversation_of
 
-CHAT = b"/v1/chat/completions"
 OUTCOMES = b"/v1/outcomes"
 JSON = b"content-type: application/json\r\n"
 MAX_ITEMS = 1_000_000
-LONGEST_WAIT = 86_400
-"""Seconds of `retry-after` that a client is told at most."""
+WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 
 
@@ -66,6 +76,7 @@ class Service:
         self.application: ASGIApp | None = None
         self.reports: Reports | None = None
         self.capture: Capture | None = None
+        self.homes: Homes | None = None
         self.ready = False
         self.leaving = False
         self.draining = False
@@ -77,14 +88,15 @@ class Service:
         head, table = request.head, self.table
         if table.cross_origin is not None and table.cross_origin.admit(request):
             return
-        if head.path != CHAT or head.method != b"POST":
+        endpoint = ENDPOINTS.get(head.path)
+        if endpoint is None or head.method != b"POST":
             await self._beside(request, table)
             return
         account = Account(self.nonce(), request.stamp or monotonic())
         self.budget.active += 1
         self.budget.entered += 1
         try:
-            await self._chat(request, table, account)
+            await self._answer(request, table, account, endpoint)
         except GatewayError as error:
             self._refuse(request, table, account, error)
         except Interrupted:
@@ -101,8 +113,16 @@ class Service:
             self.recorder.finished(account, monotonic())
 
     async def _beside(self, request: Request, table: Table) -> None:
-        """What is no model's request: outcomes, and the paths that are not hot."""
-        if request.head.path != OUTCOMES or request.head.method != b"POST":
+        """What no route decides: outcomes, what is handed on as it is, and the paths that are not hot."""
+        head = request.head
+        if isinstance(request, Inflow):
+            name = head.path.split(b"/", 3)[2].decode("latin-1")
+            await self._hand_on(request, table, name, partial(pass_through, request, table))
+            return
+        if head.path.startswith(STORED) and head.path not in ENDPOINTS and self.homes is not None:
+            await self._hand_on(request, table, "responses", partial(ask_stored, request, table, self.homes))
+            return
+        if head.path != OUTCOMES or head.method != b"POST":
             assert self.application is not None
             await serve_asgi(self.application, request)
             return
@@ -113,14 +133,49 @@ class Service:
             self._refuse(request, table, account, error)
         else:
             account.identify(table.sealer)
-            head = response_headers(table, account, self.date) + JSON
-            request.respond(200, head, answer)
+            lines = response_headers(table, account, self.date) + JSON
+            request.respond(200, lines, answer)
+
+    async def _hand_on(
+        self,
+        request: Request,
+        table: Table,
+        name: str,
+        serve: Callable[[Callable[[], bytes]], Awaitable[str]],
+    ) -> None:
+        """A request that `serve` answers, given our own header lines, and that is counted under `name`."""
+        account = Account(self.nonce(), monotonic())
+        status = "upstream_error"
+
+        def own() -> bytes:
+            account.identify(table.sealer)
+            return response_headers(table, account, self.date)
+
+        self.budget.active += 1
+        try:
+            if self.budget.active > table.limits.concurrency or request.reserved:
+                raise Overloaded
+            status = await serve(own)
+        except GatewayError as error:
+            status = status_of_error(error)
+            self._refuse(request, table, account, error)
+        except asyncio.CancelledError:
+            status = "cancelled"
+            if request.started:
+                request.cut()
+            elif not request.gone:
+                self._refuse(request, table, account, Leaving())
+        except Exception as error:
+            self._crashed(request, table, account, error)
+        finally:
+            self.budget.active -= 1
+            self.recorder.handed_on(name, status)
 
     async def _take_outcomes(self, request: Request, table: Table) -> bytes:
         """The answer to a report of outcomes. Raises GatewayError."""
         assert self.reports is not None
         headers = request.head.headers
-        key = authenticate(table, headers, "outcomes", local=request.local)
+        key = authenticate(table, request, "outcomes")
         if not request.whole:
             await request.arrive()
         body = parse_json(request.body(), headers)
@@ -128,10 +183,10 @@ class Service:
         statuses = await self.reports.hand_in(key.application_hash, outcomes)
         return receipts(outcomes, statuses, single="outcomes" not in body)
 
-    async def _chat(self, request: Request, table: Table, account: Account) -> None:
+    async def _answer(self, request: Request, table: Table, account: Account, endpoint: Endpoint) -> None:
         snapshot, headers = table.snapshot, request.head.headers
-        key = account.key = authenticate(table, headers, "chat", local=request.local)
-        if self.budget.active > snapshot.limits.concurrency or request.reserved:
+        key = account.key = authenticate(table, request, "chat")
+        if self.budget.active > snapshot.limits.concurrency or not request.keep_alive and request.reserved:
             account.status = "shed"
             raise Overloaded
         if not request.whole:
@@ -139,45 +194,75 @@ class Service:
         body = parse_json(request.body(), headers)
         account.started = request.stamp
         account.streamed = body.get("stream") is True
-        check_chat(body)
+        endpoint.check(body)
         if b"x-headgate-items" in headers:
             account.items = _items(headers[b"x-headgate-items"])
-        facts = Facts("chat", model_of(body), key, headers, body, account.nonce)
-        try:
-            decision = decide(snapshot, facts)
-        except RoutingError as error:
-            raise translate(error) from None
+        home = None
+        if endpoint is not CHAT:
+            account.endpoint = endpoint.name
+            home = await self._followed(table, body, key)
+        facts = Facts(endpoint.name, model_of(body), key, headers, body, account.nonce, home)
+        decision = _decide(endpoint, snapshot, facts)
         breakers = table.breakers.get(decision.route.name, NONE)
         decision = account.decision = outside(decision, breakers)
+        if table.tracing is not None or b"traceparent" in headers:
+            begin(account, headers, table.tracing, endpoint.path)
 
         route = decision.route
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
-            "/chat/completions", body, request.head, account.streamed,
+            endpoint, body, request.head, account.streamed,
             monotonic() + route.timeouts.total, route.retries, breakers,
         )  # fmt: skip
         attempt = await attempts.first_answer()
         if attempt.result is not Result.OK:
             self._failed(request, table, account, attempt)
             return
-        try:
-            note_usage(account, attempt.variant, attempt.usage)
-            head = self._head(table, account, attempt)
-            captured = Captured() if route.captures else None
-            if attempt.splitter is None:
-                request.respond(200, head, attempt.body)
-            else:
-                asked = _asks_usage(body)
-                await relay_stream(request, account, attempt, head, asked=asked, captured=captured)
+        if attempt.stored:
+            self._made(attempt, facts, route.name)
+        captured = Captured() if route.captures else None
+        attempt.seen = captured if captured is not None or account.spans is None else Tail()
+        note_usage(account, attempt.variant, attempt.usage)
+        head = self._head(table, account, attempt)
+        if attempt.splitter is None:
+            request.respond(200, head, attempt.body)
             account.status = "ok"
-            if captured is not None and self.capture is not None:
-                answer = attempt.body if attempt.splitter is None else captured.whole()
-                self.capture.answered(account, answer, request.body() if snapshot.content else b"")
-        finally:
-            if attempt.splitter is not None:
-                if account.usage is None and account.status != "ok":
-                    estimate_usage(account, attempt, body)
-                attempts.ended(attempt)
+        else:
+            try:
+                asked, relay = _asks_usage(body), endpoint.relay
+                await relay_stream(request, account, attempt, head, relay, asked=asked, seen=attempt.seen)
+            finally:
+                _stream_over(account, attempt, attempts, body)
+        if captured is not None:
+            self._captured(request, snapshot, account, attempt, captured)
+
+    def _captured(
+        self, request: Request, snapshot: Snapshot, account: Account, attempt: Attempt, captured: Captured
+    ) -> None:
+        """Hands an answer that the control plane wants to see to it."""
+        if self.capture is not None:
+            answer = attempt.body if attempt.splitter is None else captured.whole()
+            self.capture.answered(account, answer, request.body() if snapshot.content else b"")
+
+    async def _followed(self, table: Table, body: dict[str, Any], key: Key) -> Home | None:
+        """The home of the response that a request follows, if it is known. Raises GatewayError.
+
+        One that is not known goes its ordinary way: it may be older than this gateway.
+        """
+        previous = body.get("previous_response_id")
+        if type(previous) is not str or self.homes is None:
+            return None
+        home = await find_home(table, self.homes, key, previous)
+        if home is not None and home.application != key.application_hash:
+            raise translate(UnknownResponse())
+        return home
+
+    def _made(self, attempt: Attempt, facts: Facts, route: str) -> None:
+        """A response has been made that may be followed, as soon as the client has its id."""
+        if self.homes is not None and facts.body.get("store") is not False:
+            variant, thread = attempt.variant, conversation_of(facts) or facts.nonce
+            home = Home(facts.key.application_hash, route, variant.name, variant.upstream, thread)
+            self.homes.made(attempt.stored, home)
 
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:
         """The last attempt gave no answer: an upstream's 4xx passes through, the rest is our own text."""
@@ -185,6 +270,8 @@ class Service:
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
+            if account.spans is not None:
+                account.spans.code = attempt.answer.status
             head = self._head(table, account, attempt)
             if attempt.answer.status == 409:
                 head += b"x-should-retry: false\r\n"
@@ -194,8 +281,10 @@ class Service:
         if result is Result.TIMEOUT:
             raise UpstreamTimeout(passed=passed_errors(attempt.headers))
         if result is Result.RATE_LIMITED:
-            raise _limited(attempt)
-        raise UpstreamError(passed=passed_errors(attempt.headers))
+            raise limited(attempt.headers, passed_errors(attempt.headers))
+        raise UpstreamError(
+            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
+        )
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None
@@ -204,6 +293,8 @@ class Service:
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
         account.identify(table.sealer)
+        if account.spans is not None:
+            account.spans.code = error.status
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 
@@ -228,9 +319,23 @@ class Service:
         return self._nonces.pop()
 
 
+def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: dict[str, Any]) -> None:
+    if account.usage is None and account.status != "ok":
+        estimate_usage(account, attempt, body)
+    attempts.ended(attempt)
+
+
 def _asks_usage(body: dict[str, Any]) -> bool:
     options = body.get("stream_options")
     return bool(options and options.get("include_usage"))
+
+
+def _decide(endpoint: Endpoint, snapshot: Snapshot, facts: Facts) -> Decision:
+    """Raises GatewayError."""
+    try:
+        return endpoint.decide(snapshot, facts)
+    except RoutingError as error:
+        raise translate(error) from None
 
 
 def _items(value: bytes) -> int:
@@ -239,11 +344,3 @@ def _items(value: bytes) -> int:
             f"'x-headgate-items' must be an integer from 1 to {MAX_ITEMS}.", param="x-headgate-items"
         )
     return int(value)
-
-
-def _limited(attempt: Attempt) -> RateLimited:
-    wait = attempt.retry_after
-    seconds = 1 if wait is None else max(min(ceil(wait), LONGEST_WAIT), 1)
-    error = RateLimited(retry_after=str(seconds), passed=passed_errors(attempt.headers))
-    error.should_retry = True if seconds <= 60 else None
-    return error

@@ -14,11 +14,6 @@ import orjson
 
 from gateway.data.errors import InvalidRequest, UnsupportedMedia
 
-BANNED = frozenset(
-    ("api_key", "api_base", "base_url", "extra_headers", "extra_body", "user_config", "litellm_params")
-)
-"""Fields by which a client could redirect a call or bring its own credential."""
-ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() else ord(" ") for byte in range(128)) + b" " * 128
 _LONG = b"0" * 19
 _SAMPLED = b"0" * 2
@@ -53,57 +48,3 @@ def dump_json(body: dict[str, Any]) -> bytes:
             return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         except RecursionError:
             raise InvalidRequest("The request body is nested too deeply.") from None
-
-
-def check_chat(body: dict[str, Any]) -> None:
-    """Refuses what no upstream could serve, naming the parameter. Raises InvalidRequest.
-
-    Shallow on purpose: the rest is judged better by the upstream, whose own 400 passes through.
-    """
-    if not BANNED.isdisjoint(body):
-        name = min(BANNED.intersection(body))
-        raise InvalidRequest(f"'{name}' cannot be set by a request.", param=name)
-    _check_messages(body.get("messages"))
-    stream = body.get("stream")
-    if stream is not None and type(stream) is not bool:
-        raise InvalidRequest("'stream' must be a boolean.", param="stream")
-    for name, value in body.items():
-        if name in _CHECKED and value is not None:
-            _check_field(name, value, stream)
-
-
-_INTEGERS = {"n": (1, 128), "max_tokens": (1, 2**31), "max_completion_tokens": (1, 2**31)}
-_CHECKED = frozenset((*_INTEGERS, "stream_options", "metadata"))
-
-
-def _check_field(name: str, value: Any, stream: Any) -> None:
-    if name in _INTEGERS:
-        low, high = _INTEGERS[name]
-        if type(value) is bool or not isinstance(value, int | float) or not low <= value <= high or value % 1:
-            raise InvalidRequest(f"'{name}' must be an integer from {low} to {high}.", param=name)
-    elif type(value) is not dict:
-        raise InvalidRequest(f"'{name}' must be an object.", param=name)
-    elif name == "stream_options" and not stream:
-        raise InvalidRequest("'stream_options' goes with 'stream': true only.", param=name)
-
-
-def model_of(body: dict[str, Any]) -> str:
-    """The model that the client asks for. Raises InvalidRequest."""
-    model = body.get("model")
-    if type(model) is not str or not model:
-        raise InvalidRequest("'model' must be the name of a model.", param="model")
-    return model
-
-
-def _check_messages(messages: Any) -> None:
-    if type(messages) is not list or not messages:
-        raise InvalidRequest("'messages' must be a list with at least one message.", param="messages")
-    for index, message in enumerate(messages):
-        if type(message) is not dict:
-            raise InvalidRequest("A message must be an object.", param=f"messages[{index}]")
-        role = message.get("role")
-        if type(role) is not str or role not in ROLES:
-            raise InvalidRequest(
-                f"A message's role must be one of {', '.join(sorted(ROLES))}.",
-                param=f"messages[{index}].role",
-            )

@@ -85,6 +85,7 @@ class Recorder:
     def _clear(self) -> None:
         self._lines: dict[tuple[object, ...], Counts] = {}
         self._unrouted: dict[Labels, float] = {}
+        self._handed_on: dict[Labels, float] = {}
         self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = 0
@@ -96,7 +97,7 @@ class Recorder:
     @property
     def empty(self) -> bool:
         """Whether nothing has been counted since the last flush."""
-        return not (self._lines or self._unrouted or self._attempts)
+        return not (self._lines or self._unrouted or self._attempts or self._handed_on)
 
     def attempted(self, upstream: str, variant: str, result: str, seconds: float) -> None:
         """Counts one upstream call."""
@@ -105,6 +106,10 @@ class Recorder:
         if durations is None:
             durations = self._attempts[labels] = Durations(series.SECONDS)
         durations.observe(seconds)
+
+    def handed_on(self, path: str, status: str) -> None:
+        """Counts one request that was handed on as it was, at its end."""
+        _add(self._handed_on, (path, status), 1)
 
     def finished(self, account: Account, now: float) -> None:
         """Counts one request, once, at its end; `now` on the monotonic clock."""
@@ -116,7 +121,7 @@ class Recorder:
         place = (
             id(decision.segment), decision.variant.name, key.application, account.served, difficulty.stratum,
             difficulty.source, account.status, decision.reason, decision.compared, decision.weight,
-            decision.wants_outcome, account.streamed, account.estimated,
+            decision.wants_outcome, account.streamed, account.estimated, account.endpoint,
         )  # fmt: skip
         line = self._lines.get(place)
         if line is None:
@@ -146,9 +151,14 @@ class Recorder:
         else:
             self.dropped += 1
 
-    def flush(self, gauges: dict[str, float], open_breakers: list[tuple[str, str]]) -> bytes:
+    def flush(
+        self,
+        gauges: dict[str, float],
+        open_breakers: list[tuple[str, str]],
+        failed_probes: list[tuple[str, str, int]],
+    ) -> bytes:
         """What has been counted since the last flush, as a message, with the worker's present state."""
-        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers, self._lane)
+        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers, self._lane, failed_probes)
         if not self.empty:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()
@@ -165,6 +175,7 @@ class Recorder:
                 _add(counters[series.APPLICATION_REQUESTS.name], (application, OTHER, status), count)
         for line in self._lines.values():
             _count(counters, line)
+        counters[series.PASSTHROUGH.name] = self._handed_on
         counters[series.ATTEMPTS.name] = {
             labels: sum(durations.counts) for labels, durations in self._attempts.items()
         }

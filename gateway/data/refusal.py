@@ -8,6 +8,7 @@ from routing.errors import (
     InvalidStickyKey,
     RoutingError,
     UnknownModel,
+    UnknownResponse,
     UnknownVariant,
     UnsupportedEndpoint,
 )
@@ -17,6 +18,7 @@ REFUSALS: dict[type[RoutingError], tuple[type[GatewayError], str | None]] = {
     ForbiddenPin: (InsufficientScope, None),
     UnknownVariant: (InvalidRequest, None),
     InvalidStickyKey: (InvalidRequest, None),
+    UnknownResponse: (InvalidRequest, "previous_response_not_found"),
     UnsupportedEndpoint: (InvalidRequest, "unsupported_endpoint"),
 }
 """The gateway's error, and its code where that is not the error's own."""

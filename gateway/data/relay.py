@@ -12,12 +12,11 @@ from time import monotonic
 from typing import Any
 
 from gateway.data.account import Account
-from gateway.data.attempt import Attempt
-from gateway.data.capture import Captured
+from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
-from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from gateway.providers.base import UpstreamFailure
+from gateway.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant
@@ -54,40 +53,45 @@ async def relay_stream(
     account: Account,
     attempt: Attempt,
     head: bytes,
+    kind: type[Relay],
     *,
     asked: bool,
-    captured: Captured | None = None,
+    seen: Seen | None = None,
 ) -> None:
     """Writes a committed stream to its end.
 
-    `head` is the response's header lines; `asked` whether the client wants the usage chunk; `captured` takes
-    in what is written. Whatever goes
-    wrong is told as one error event, without `[DONE]`; raises Interrupted then, CancelledError when the
-    client has gone or the worker leaves.
+    `head` is the response's header lines; `kind` knows the endpoint's events; `asked` tells whether the
+    client wants the usage chunk; `seen` takes in what is written. Whatever goes wrong is told as one error
+    event, without `[DONE]`; raises Interrupted then, CancelledError when the client has gone or the worker
+    leaves.
     """
     answer, splitter = attempt.answer, attempt.splitter
     assert answer is not None and splitter is not None
-    relay = _Relay(request, account, attempt, asked, captured)
+    relay = kind(request, account, attempt, asked, seen)
     try:
         await relay.run(attempt.body, splitter, head)
     except (UpstreamFailure, EventTooLarge, Interrupted) as failure:
         attempt.result = failure.result if isinstance(failure, UpstreamFailure) else Result.BROKEN
         if attempt.result is Result.AMBIGUOUS:
             attempt.result = Result.BROKEN
-        _tell(request)
+        relay.tell(BROKE_OFF)
         raise Interrupted from None
     except asyncio.CancelledError:
         attempt.result = Result.CANCELLED
         if not request.gone:
-            _tell(request, "The gateway is restarting and had to break off this answer.")
+            relay.tell("The gateway is restarting and had to break off this answer.")
         raise
     request.end()
     answer.leave()
+    if attempt.result is Result.OK:
+        account.status = "ok"
 
 
-class _Relay:
+class Relay:
+    """One stream of chat completions or completions, which ends with `[DONE]`."""
+
     def __init__(
-        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Captured | None
+        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Seen | None
     ) -> None:
         self._captured = captured
         self._request = request
@@ -98,6 +102,7 @@ class _Relay:
         self._failed = False
 
     async def run(self, block: bytes, splitter: Splitter, head: bytes) -> None:
+        """Writes the stream that begins with `block`. Raises Interrupted where it is broken off."""
         request, answer = self._request, self._attempt.answer
         assert answer is not None
         block = self._sift(block)
@@ -112,14 +117,25 @@ class _Relay:
             data = await answer.read()
             if data:
                 block = splitter.feed(data)
-            elif data_of(splitter.rest) == DONE:
-                block = splitter.rest.rstrip(b"\r\n") + b"\n\n"  # only the blank line behind it is missing
+            elif self._ends(rest := splitter.finish()):
+                block = rest.rstrip(b"\r\n") + b"\n\n"  # only the blank line behind it is missing
             else:
-                raise Interrupted  # a clean end without [DONE] is not an end
+                raise Interrupted  # a clean end without the last event is not an end
             block = self._sift(block)
             if block:
                 request.write(block)
                 self._relayed(block)
+
+    def tell(self, message: str) -> None:
+        """Ends a stream that broke off: one error event, and no more."""
+        error = UpstreamError(message)
+        self._request.write(b"data: " + error.envelope() + b"\n\n")
+        self._request.end()
+        self._request.keep_alive = False
+
+    def _ends(self, rest: bytes) -> bool:
+        """Whether what is left of a stream is its last event."""
+        return data_of(rest) == DONE
 
     def _relayed(self, block: bytes) -> None:
         self._attempt.events += block.count(b"data:")
@@ -175,12 +191,3 @@ def _first(block: bytes) -> int:
 def _matters(block: bytes) -> bool:
     """Whether a block may hold usage, an error or the end; asked for usage, all have `"usage":null`."""
     return DONE in block or b'"error"' in block or block.count(b'"usage"') != block.count(b'"usage":null')
-
-
-def _tell(
-    request: Request, message: str = "The model's upstream broke off in the middle of its answer."
-) -> None:
-    error = UpstreamError(message)
-    request.write(b"data: " + error.envelope() + b"\n\n")
-    request.end()
-    request.keep_alive = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.data.breakers import Breakers, breakers_of
 from gateway.data.cors import CrossOrigin
+from gateway.data.passage import Passage
 from gateway.providers.base import Provider
 from gateway.providers.registry import make
 from routing.decision import Decision
@@ -22,6 +23,8 @@ class Table:
         self.limits = snapshot.limits
         self.sealer = Sealer(snapshot.signing_keys, process_salt)
         self.cross_origin = None if snapshot.cors is None else CrossOrigin(snapshot.cors)
+        self.tracing = snapshot.tracing
+        self.passthrough = None if snapshot.passthrough is None else Passage(snapshot.passthrough)
         self.full = snapshot.response_headers == "full"
         self.callers: dict[bytes, Key] = {}
         """Keys by the whole authorization header, of callers that have been authenticated."""

@@ -22,7 +22,7 @@ class UpstreamFailure(Exception):
 
 
 class Call(msgspec.Struct, gc=False):
-    """One request to an upstream.
+    """One request to an upstream, a POST unless `method` says otherwise.
 
     `path` is relative to the upstream's base URL (`/chat/completions`); `headers` are the client's
     forwarded ones, as lines with lower-case names, without credentials, which the provider adds. `deadline`
@@ -35,6 +35,20 @@ class Call(msgspec.Struct, gc=False):
     stream: bool
     timeouts: Timeouts
     deadline: float
+    method: str = "POST"
+
+
+class Transfer(msgspec.Struct, gc=False):
+    """A request that is handed on as it comes: its body follows in parts.
+
+    `path` and `headers` as in a call; `length` is the body's in bytes, None when it is not known beforehand.
+    """
+
+    method: str
+    path: str
+    headers: bytes
+    length: int | None
+    timeouts: Timeouts
 
 
 class Answer(Protocol):

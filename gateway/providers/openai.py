@@ -6,10 +6,14 @@ import ssl
 from time import monotonic
 from urllib.parse import quote, urlencode, urlsplit
 
-from gateway.providers.base import Call
+from gateway.providers.base import Call, Transfer
 from gateway.providers.connection import Exchange
 from gateway.providers.pool import Pool
+from gateway.providers.upload import Upload
 from routing.snapshot import Upstream
+
+REMEMBERED = 100
+"""Paths whose request head is kept; where they name something, there are endlessly many."""
 
 
 class OpenAIProvider:
@@ -20,9 +24,9 @@ class OpenAIProvider:
         tls = parts.scheme == "https"
         host = parts.hostname or ""
         port = parts.port or (443 if tls else 80)
-        self._pool = Pool(host, port, _context(upstream.ca_file) if tls else None)
+        self._pool = Pool(host, port, tls_context(upstream.ca_file) if tls else None)
         self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
-        self._query = "?" + urlencode(upstream.query) if upstream.query else ""
+        self._query = urlencode(upstream.query)
         self._fixed = _fixed_headers(parts.netloc, upstream)
         self._heads: dict[str, bytes] = {}
 
@@ -35,16 +39,40 @@ class OpenAIProvider:
         first = min(deadline, monotonic() + timeouts.first_token) if call.stream else deadline
         return connection.send(self._request(call), call.stream, first, timeouts.idle, deadline)
 
+    async def transfer(self, transfer: Transfer) -> tuple[Upload, Exchange]:
+        """Begins a request whose body will follow, on a connection of its own.
+
+        Raises UpstreamFailure when it cannot be made.
+        """
+        timeouts, length = transfer.timeouts, transfer.length
+        upload = await self._pool.connect(timeouts.connect, Upload)
+        framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+        head = b"%b%b%b\r\n\r\n" % (self._head(transfer.method, transfer.path), transfer.headers, framing)
+        exchange = upload.begin(
+            head, chunked=length is None, stall=timeouts.idle, patience=timeouts.first_token
+        )
+        return upload, exchange
+
     def close(self) -> None:
         """Closes idle connections; busy ones close when their exchange ends."""
         self._pool.close()
 
     def _request(self, call: Call) -> bytes:
-        head = self._heads.get(call.path)
-        if head is None:
-            head = f"POST {self._prefix}{call.path}{self._query} HTTP/1.1\r\n".encode() + self._fixed
-            self._heads[call.path] = head
-        return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, call.headers, len(call.body), call.body)
+        if call.method != "POST":
+            length = b"content-length: %d\r\n" % len(call.body) if call.body else b""
+            head = self._head(call.method, call.path)
+            return b"%b%b%b\r\n%b" % (head, call.headers, length, call.body)
+        known = self._heads.get(call.path)
+        if known is None:
+            known = self._head("POST", call.path)
+            if len(self._heads) < REMEMBERED:
+                self._heads[call.path] = known
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (known, call.headers, len(call.body), call.body)
+
+    def _head(self, method: str, path: str) -> bytes:
+        joint = ("&" if "?" in path else "?") if self._query else ""
+        line = f"{method} {self._prefix}{path}{joint}{self._query} HTTP/1.1\r\n"
+        return line.encode() + self._fixed
 
 
 def _fixed_headers(host: str, upstream: Upstream) -> bytes:
@@ -55,7 +83,8 @@ def _fixed_headers(host: str, upstream: Upstream) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 
 
-def _context(ca_file: str) -> ssl.SSLContext:
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """What an upstream's certificate is checked with: the authorities of `ca_file`, else the system's."""
     context = ssl.create_default_context(cafile=ca_file or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from time import monotonic
+from typing import TypeVar
 
 from gateway.outbox import Outbox
 from gateway.providers.base import UpstreamFailure
@@ -18,6 +19,7 @@ from routing.fallback import Result
 TICK = 0.1
 """Seconds between looks at the deadlines."""
 MAX_IDLE = 512
+Made = TypeVar("Made", bound=Connection)
 
 
 class Pool:
@@ -43,15 +45,15 @@ class Pool:
             connection.abort()
         return None
 
-    async def connect(self, timeout: float) -> Connection:
-        """A new connection, made within `timeout` seconds.
+    async def connect(self, timeout: float, make: type[Made] = Connection) -> Made:  # type: ignore[assignment]
+        """A new connection, a `make`, made within `timeout` seconds.
 
         Raises UpstreamFailure(REFUSED): nothing has been sent.
         """
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(
             loop.create_connection(
-                lambda: Connection(self._outbox, self._free, self._lost),
+                lambda: make(self._outbox, self._free, self._lost),
                 self._host,
                 self._port,
                 ssl=self._context,

@@ -9,6 +9,7 @@ from random import Random
 from gateway.providers.base import Call, Headers, UpstreamFailure
 from gateway.providers.simulation import Behaviour
 from gateway.providers.simulation_script import Chunk, End, Script, write
+from gateway.providers.simulation_shelf import Shelf
 from routing.fallback import Result
 from routing.snapshot import Upstream
 
@@ -115,12 +116,16 @@ class SimulatedProvider:
         """Raises BookError when the task book cannot be used."""
         self._behaviour = Behaviour.of_options(upstream.options)
         self._rng = Random(self._behaviour.seed)
+        self._shelf = Shelf()
 
     async def send(self, call: Call) -> SimulatedAnswer:
         """Answers as the upstream's behaviour and the call's `x-simulated-*` headers say."""
         # Each answer draws from its own generator: how long one stream lasts must not change another's text.
         rng = Random(self._rng.getrandbits(64))
-        script = write(call.path, _pairs(call.headers), call.body, self._behaviour, rng, time.time())
+        script = write(
+            call.path, _pairs(call.headers), call.body, self._behaviour, rng, time.time(), self._shelf,
+            call.method,
+        )  # fmt: skip
         return SimulatedAnswer(script, call)
 
     def close(self) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
-from gateway.providers.simulation import Prompt, Reply
+from gateway.providers.simulation import Prompt, Reply, tokens
+from gateway.providers.simulation_calls import openai_tools
 from gateway.providers.simulation_dialect import Dialect, Event, limit_of, model_of, text_of
 from gateway.providers.simulation_faults import Usage
 
@@ -49,6 +50,7 @@ def _read_chat(body: Mapping[str, Any]) -> Prompt:
     if not all(isinstance(message, Mapping) for message in messages):
         raise ValueError("messages: must be a list of objects")
     asked = [message for message in messages if message.get("role") == "user"]
+    answered = messages[-1].get("role") == "tool"
     return Prompt(
         model=model_of(body),
         text=text_of(asked[-1].get("content")) if asked else "",
@@ -56,11 +58,28 @@ def _read_chat(body: Mapping[str, Any]) -> Prompt:
         stream=body.get("stream") is True,
         usage=_wants_usage(body),
         limit=limit_of(body, "max_completion_tokens", "max_tokens"),
+        tools=() if answered else openai_tools(body),
+        schema=_schema_of(body.get("response_format")),
     )
 
 
+def _schema_of(form: object) -> Mapping[str, Any] | None:
+    """What the answer has to fit; any object in JSON mode."""
+    if not isinstance(form, Mapping) or form.get("type") not in ("json_schema", "json_object"):
+        return None
+    given = form.get("json_schema")
+    schema = given.get("schema") if isinstance(given, Mapping) else None
+    return schema if isinstance(schema, Mapping) else {}
+
+
 def _whole_chat(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
+    text = None if reply.calls else reply.text
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    if reply.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.text}}
+            for call in reply.calls
+        ]
     return {
         "id": f"chatcmpl-{reply.id}",
         "object": "chat.completion",
@@ -97,39 +116,47 @@ def _chat_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
     for token in reply.tokens:
         yield Event(delta({**role, "content": token}), token=True)
         role = {}
+    for index, call in enumerate(reply.calls):
+        begun = {"name": call.name, "arguments": ""}
+        yield Event(
+            delta({"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": begun}]})
+        )
+        for piece in tokens(call.text):
+            yield Event(
+                delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}), token=True
+            )
     yield Event(delta({}, reply.finish))
     if prompt.usage:
         yield Event(chunk([], usage=usage_of(reply.usage)))
 
 
 def _read_completion(body: Mapping[str, Any]) -> Prompt:
-    text = body.get("prompt")
-    if isinstance(text, list) and len(text) == 1:
-        text = text[0]
-    if not isinstance(text, str):
-        raise ValueError("prompt: must be a string, or a list of one")
+    prompts = _texts(body.get("prompt"), "prompt")
     return Prompt(
         model=model_of(body),
-        text=text,
-        context=text,
+        text=prompts[-1],
+        context="\n".join(prompts),
+        inputs=prompts,
         stream=body.get("stream") is True,
         usage=_wants_usage(body),
         limit=limit_of(body, "max_tokens"),
     )
 
 
-def _completion(reply: Reply, text: str, finish: str | None) -> dict[str, Any]:
+def _completion(reply: Reply, text: str, finish: str | None, choices: int = 1) -> dict[str, Any]:
+    choice = {"text": text, "logprobs": None, "finish_reason": finish}
     return {
         "id": f"cmpl-{reply.id}",
         "object": "text_completion",
         "created": reply.created,
         "model": reply.model,
-        "choices": [{"index": 0, "text": text, "logprobs": None, "finish_reason": finish}],
+        "choices": [{"index": index, **choice} for index in range(choices)],
     }
 
 
 def _whole_completion(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
-    return {**_completion(reply, reply.text, reply.finish), "usage": usage_of(reply.usage)}
+    whole = _completion(reply, reply.text, reply.finish, len(prompt.inputs))
+    return {**whole, "usage": usage_of(reply.usage)}
 
 
 def _completion_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
@@ -142,18 +169,30 @@ def _completion_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[E
 
 
 def _read_embeddings(body: Mapping[str, Any]) -> Prompt:
-    given = body.get("input")
-    inputs = [given] if isinstance(given, str) else given
-    if not isinstance(inputs, list) or not inputs or not all(isinstance(text, str) for text in inputs):
-        raise ValueError("input: must be a string or a non-empty list of strings")
+    inputs = _texts(body.get("input"), "input")
     return Prompt(
         model=model_of(body),
         text=inputs[-1],
         context="\n".join(inputs),
-        inputs=tuple(inputs),
+        inputs=inputs,
         dimensions=limit_of(body, "dimensions") or 8,
         base64=body.get("encoding_format") == "base64",
     )
+
+
+def _texts(given: object, name: str) -> tuple[str, ...]:
+    """Texts, or tokens in place of texts, one or a list of them. Raises ValueError."""
+    if isinstance(given, str) or (isinstance(given, list) and given and _are_tokens(given)):
+        given = [given]
+    if not isinstance(given, list) or not given:
+        raise ValueError(f"{name}: must be a text or a list of texts, as characters or tokens")
+    if not all(isinstance(text, str) or _are_tokens(text) for text in given):
+        raise ValueError(f"{name}: must be a text or a list of texts, as characters or tokens")
+    return tuple(text if isinstance(text, str) else " ".join(map(str, text)) for text in given)
+
+
+def _are_tokens(text: object) -> bool:
+    return isinstance(text, list) and bool(text) and all(isinstance(token, int) for token in text)
 
 
 def _whole_embeddings(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
@@ -179,10 +218,11 @@ def _vector(text: str, prompt: Prompt) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(unit)}f", *unit)).decode()
 
 
-def _no_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
+def no_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
+    """Of what is never streamed."""
     return iter(())
 
 
 CHAT = Dialect(_read_chat, _whole_chat, _chat_events, error, done=b"[DONE]")
 COMPLETIONS = Dialect(_read_completion, _whole_completion, _completion_events, error, done=b"[DONE]")
-EMBEDDINGS = Dialect(_read_embeddings, _whole_embeddings, _no_events, error)
+EMBEDDINGS = Dialect(_read_embeddings, _whole_embeddings, no_events, error)

@@ -1,4 +1,4 @@
-"""OpenAI's Responses wire format, one text message at a time."""
+"""OpenAI's Responses wire format: one text message, and the reasoning before it if there was any."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import Any
 
 from gateway.providers.simulation import Prompt, Reply
 from gateway.providers.simulation_dialect import Dialect, Event, limit_of, model_of, text_of
-from gateway.providers.simulation_openai import error
+from gateway.providers.simulation_openai import error, no_events
+
+_ECHOED: Mapping[str, Any] = {
+    "background": False, "instructions": None, "max_output_tokens": None, "metadata": {},
+    "parallel_tool_calls": True, "previous_response_id": None, "reasoning": {"effort": None, "summary": None},
+    "service_tier": "default", "store": True, "temperature": 1.0, "text": {"format": {"type": "text"}},
+    "tool_choice": "auto", "tools": [], "top_p": 1.0, "truncation": "disabled",
+}  # fmt: skip
+"""What a response repeats of its request, and what it says when that left it out."""
 
 
 def _read(body: Mapping[str, Any]) -> Prompt:
-    given = body.get("input")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    if not isinstance(items, list) or not items or not all(isinstance(item, Mapping) for item in items):
-        raise ValueError("input: must be a string or a non-empty list of messages")
+    items = input_items(body)
+    if not all(isinstance(item, Mapping) for item in items):
+        raise ValueError("input: must be a string or a list of items")
+    if not items and not body.get("previous_response_id"):
+        raise ValueError("input: must not be empty")
     asked = [item for item in items if item.get("role") == "user"]
     texts = [text_of(body.get("instructions")), *(text_of(item.get("content")) for item in items)]
     return Prompt(
@@ -23,73 +32,123 @@ def _read(body: Mapping[str, Any]) -> Prompt:
         context="\n".join(texts),
         stream=body.get("stream") is True,
         limit=limit_of(body, "max_output_tokens"),
+        body=body,
     )
+
+
+def input_items(body: Mapping[str, Any]) -> list[Any]:
+    """The input of a request as a list, whichever way it was given."""
+    given = body.get("input")
+    if isinstance(given, str):
+        return [{"type": "message", "role": "user", "content": given}] if given else []
+    if given is not None and not isinstance(given, list):
+        raise ValueError("input: must be a string or a list of items")
+    return given or []
 
 
 def _message(reply: Reply) -> dict[str, Any]:
     return {
-        "type": "message",
         "id": f"msg_{reply.id}",
+        "type": "message",
         "status": "completed",
         "role": "assistant",
-        "content": [{"type": "output_text", "text": reply.text, "annotations": []}],
+        "content": [{"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}],
     }
 
 
-def _response(reply: Reply, complete: bool) -> dict[str, Any]:
-    cut = complete and reply.finish == "length"
-    usage = {
-        "input_tokens": reply.usage.input,
-        "input_tokens_details": {"cached_tokens": reply.usage.cached},
-        "output_tokens": reply.usage.output,
-        "output_tokens_details": {"reasoning_tokens": reply.usage.reasoning},
-        "total_tokens": reply.usage.input + reply.usage.output,
-    }
+def _reasoning(reply: Reply) -> list[dict[str, Any]]:
+    return [{"id": f"rs_{reply.id}", "type": "reasoning", "summary": []}] if reply.usage.reasoning else []
+
+
+def response_of(reply: Reply, prompt: Prompt, status: str) -> dict[str, Any]:
+    """The response object; output and usage are there once it is over."""
+    over = status in ("completed", "incomplete")
+    echoed = {name: prompt.body.get(name, default) for name, default in _ECHOED.items()}
     return {
         "id": f"resp_{reply.id}",
         "object": "response",
         "created_at": reply.created,
-        "status": ("incomplete" if cut else "completed") if complete else "in_progress",
+        "status": status,
         "error": None,
-        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-        "instructions": None,
-        "metadata": {},
+        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+        **echoed,
         "model": reply.model,
-        "output": [_message(reply)] if complete else [],
-        "parallel_tool_calls": True,
-        "temperature": 1.0,
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": 1.0,
-        "usage": usage if complete else None,
+        "output": [*_reasoning(reply), _message(reply)] if over else [],
+        "usage": _usage(reply) if over else None,
+        "user": prompt.body.get("user"),
     }
 
 
+def _usage(reply: Reply) -> dict[str, Any]:
+    return {
+        "input_tokens": reply.usage.input,
+        "input_tokens_details": {"cached_tokens": reply.usage.cached, "cache_write_tokens": 0},
+        "output_tokens": reply.usage.output,
+        "output_tokens_details": {"reasoning_tokens": reply.usage.reasoning},
+        "total_tokens": reply.usage.input + reply.usage.output,
+    }
+
+
+def ending_of(reply: Reply) -> str:
+    """How a response ends."""
+    return "incomplete" if reply.finish == "length" else "completed"
+
+
 def _whole(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
-    return _response(reply, complete=True)
+    queued = prompt.body.get("background") is True
+    return response_of(reply, prompt, "queued" if queued else ending_of(reply))
 
 
 def _events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
-    place = {"item_id": f"msg_{reply.id}", "output_index": 0, "content_index": 0}
-    part = {"type": "output_text", "text": "", "annotations": []}
-    opened = {**_message(reply), "status": "in_progress", "content": []}
-    final = "response.incomplete" if reply.finish == "length" else "response.completed"
-    steps: list[tuple[str, dict[str, Any]]] = [
-        ("response.created", {"response": _response(reply, complete=False)}),
-        ("response.output_item.added", {"output_index": 0, "item": opened}),
-        ("response.content_part.added", {**place, "part": part}),
-        *(
-            ("response.output_text.delta", {**place, "delta": token, "logprobs": []})
-            for token in reply.tokens
-        ),
-        ("response.output_text.done", {**place, "text": reply.text, "logprobs": []}),
-        ("response.content_part.done", {**place, "part": {**part, "text": reply.text}}),
-        ("response.output_item.done", {"output_index": 0, "item": _message(reply)}),
-        (final, {"response": _response(reply, complete=True)}),
-    ]
-    for number, (kind, fields) in enumerate(steps):
-        data = {"type": kind, "sequence_number": number, **fields}
+    for number, (kind, fields) in enumerate(_steps(reply, prompt)):
+        data = {"type": kind, **fields, "sequence_number": number}
         yield Event(data, name=kind, token=kind == "response.output_text.delta")
 
 
-RESPONSES = Dialect(_read, _whole, _events, error)
+def _steps(reply: Reply, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
+    running = response_of(reply, prompt, "in_progress")
+    yield "response.created", {"response": running}
+    yield "response.in_progress", {"response": running}
+    thoughts = _reasoning(reply)
+    for number, item in enumerate(thoughts):
+        yield "response.output_item.added", {"output_index": number, "item": item}
+        yield "response.output_item.done", {"output_index": number, "item": item}
+    index = len(thoughts)
+    message = _message(reply)
+    opened = {**message, "status": "in_progress", "content": []}
+    yield "response.output_item.added", {"output_index": index, "item": opened}
+    place = {"item_id": message["id"], "output_index": index, "content_index": 0}
+    (part,) = message["content"]
+    yield "response.content_part.added", {**place, "part": {**part, "text": ""}}
+    for token in reply.tokens:
+        yield "response.output_text.delta", {**place, "delta": token, "logprobs": []}
+    yield "response.output_text.done", {**place, "text": reply.text, "logprobs": []}
+    yield "response.content_part.done", {**place, "part": part}
+    yield "response.output_item.done", {"output_index": index, "item": message}
+    ending = ending_of(reply)
+    yield f"response.{ending}", {"response": response_of(reply, prompt, ending)}
+
+
+def _failure(message: str, number: int) -> Event:
+    data = {"type": "error", "code": "server_error", "message": message, "param": None}
+    return Event({**data, "sequence_number": number}, name="error")
+
+
+def _compacted(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
+    item = {"id": f"cmp_{reply.id}", "type": "compaction", "encrypted_content": "c2ltdWxhdGVk"}
+    return {
+        "id": f"resp_{reply.id}",
+        "object": "response.compaction",
+        "created_at": reply.created,
+        "output": [*(item for item in input_items(prompt.body) if item.get("role") == "user"), item],
+        "usage": _usage(reply),
+    }
+
+
+def _counted(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
+    return {"object": "response.input_tokens", "input_tokens": reply.usage.input}
+
+
+RESPONSES = Dialect(_read, _whole, _events, error, failure=_failure)
+COMPACTION = Dialect(_read, _compacted, no_events, error)
+INPUT_TOKENS = Dialect(_read, _counted, no_events, error)

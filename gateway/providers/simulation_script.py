@@ -20,8 +20,10 @@ from gateway.providers.simulation import Behaviour, Prompt, compose, latency
 from gateway.providers.simulation_dialect import Dialect, Event
 from gateway.providers.simulation_faults import HEAD, Faults, parse
 from gateway.providers.simulation_gemini import dialect as gemini
+from gateway.providers.simulation_google import COMPATIBLE
 from gateway.providers.simulation_openai import CHAT, COMPLETIONS, EMBEDDINGS
-from gateway.providers.simulation_responses import RESPONSES
+from gateway.providers.simulation_responses import COMPACTION, INPUT_TOKENS, RESPONSES
+from gateway.providers.simulation_shelf import Answer, NotFound, Shelf
 
 _JSON = (b"content-type", b"application/json")
 _SSE = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -35,6 +37,8 @@ _OPENAI = {
     "/completions": COMPLETIONS,
     "/embeddings": EMBEDDINGS,
     "/responses": RESPONSES,
+    "/responses/compact": COMPACTION,
+    "/responses/input_tokens": INPUT_TOKENS,
 }
 _GEMINI = re.compile(r"/models/([^/:?]+):(generateContent|streamGenerateContent)(\?.*)?$")
 _PREFIX = re.compile(r"^/(?:v1beta/openai|v1beta|v1)(?=/)")
@@ -82,33 +86,44 @@ def write(
     behaviour: Behaviour,
     rng: Random,
     now: float,
+    shelf: Shelf | None = None,
+    method: str = "POST",
 ) -> Script:
-    """The answer to a POST. `path` may carry the prefix of a base URL and a query; header names are lower
-    case; `now` is the Unix time in seconds.
+    """The answer to a request. `path` may carry the prefix of a base URL and a query; header names are lower
+    case; `now` is the Unix time in seconds; what is to be stored goes onto the shelf.
     """
-    dialect = find(path)
+    shelf = Shelf() if shelf is None else shelf
+    dialect = find(path) if method == "POST" else None
     if dialect is None:
-        return _plain(CHAT, 404, "no such path on the simulated upstream")
+        return _stored(shelf.answer(method, _PREFIX.sub("", path), now))
     try:
         faults = parse(headers)
         prompt = dialect.read(_object(body))
+        if dialect is RESPONSES:
+            prompt = shelf.follow(prompt)
+    except NotFound as error:
+        return _plain(
+            dialect, 400, str(error), param="previous_response_id", code="previous_response_not_found"
+        )
     except ValueError as error:
         return _plain(dialect, 400, str(error))
     if faults.model is not None and faults.model != prompt.model:
         faults = Faults()
     if faults.seed is not None:
         rng = Random(faults.seed)
-    return _scene(dialect, prompt, faults, behaviour, rng, now)
+    return _scene(dialect, prompt, faults, behaviour, rng, now, shelf)
 
 
 def find(path: str) -> Dialect | None:
     """The wire format that a path speaks; None when there is none."""
+    google = path.startswith("/v1beta/openai/")
     path = _PREFIX.sub("", path)
     match = _GEMINI.search(path)
     if match is not None:
         stream = match[2] == "streamGenerateContent"
         return gemini(match[1], stream=stream, sse="alt=sse" in (match[3] or ""))
-    return _OPENAI.get(path.partition("?")[0])
+    path = path.partition("?")[0]
+    return COMPATIBLE if google and path == "/chat/completions" else _OPENAI.get(path)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
@@ -121,19 +136,40 @@ def _object(body: bytes) -> Mapping[str, Any]:
     return content
 
 
-def _plain(dialect: Dialect, status: int, message: str) -> Script:
-    data = _dump(dialect.error(status, message))
+def _stored(answer: Answer | None) -> Script:
+    """The answer to a request for something stored."""
+    status, said = answer or (404, CHAT.error(404, "no such path on the simulated upstream"))
+    if isinstance(said, Mapping):
+        data = _dump(said)
+        return Script(status, [_JSON], 0.0, "length", len(data), iter((Chunk(0.0, data),)), End.COMPLETE)
+    frames = _stream(RESPONSES, said, Faults(), 0.0)
+    return Script(status, [_SSE], 0.0, "chunked", 0, frames, End.COMPLETE)
+
+
+def _plain(dialect: Dialect, status: int, message: str, **fields: str) -> Script:
+    body = dialect.error(status, message)
+    data = _dump({"error": {**body["error"], **fields}})
     return Script(status, [_JSON], 0.0, "length", len(data), iter((Chunk(0.0, data),)), End.COMPLETE)
 
 
 def _scene(
-    dialect: Dialect, prompt: Prompt, faults: Faults, behaviour: Behaviour, rng: Random, now: float
+    dialect: Dialect,
+    prompt: Prompt,
+    faults: Faults,
+    behaviour: Behaviour,
+    rng: Random,
+    now: float,
+    shelf: Shelf,
 ) -> Script:
     wait = latency(behaviour, rng) if faults.latency is None else faults.latency
     status = faults.status or (500 if rng.random() < behaviour.error_rate else 200)
     reply = compose(prompt, behaviour, faults, rng, now)
     pace = behaviour.tokens_per_second if faults.tokens_per_second is None else faults.tokens_per_second
     per_token = 1.0 / pace if pace else 0.0
+    background = prompt.body.get("background") is True
+    if dialect is RESPONSES and status < 400:
+        ready = now + wait + per_token * len(reply.tokens) if background else now
+        shelf.keep(prompt, reply, ready)
     if prompt.stream and status < 400 and faults.body is None:
         head = _SSE if dialect.sse else _JSON
         frames = _stream(dialect, dialect.events(reply, prompt, faults.merge_role), faults, per_token)
@@ -141,10 +177,10 @@ def _scene(
     if faults.body is not None:
         data = faults.body.encode()
     elif status >= 400:
-        data = _dump(dialect.error(status, "simulated failure"))
+        data = _dump(dialect.details(dialect.error(status, "simulated failure"), faults))
     else:
         data = _dump(dialect.whole(reply, prompt))
-        wait += per_token * len(reply.tokens)
+        wait = 0.0 if background else wait + per_token * len(reply.tokens)
     if faults.malformed:
         data = data[: len(data) // 2]
     pieces = _cut([Chunk(0.0, data)], _PIECE, 0.0)
@@ -160,7 +196,9 @@ def _stream(dialect: Dialect, events: Iterable[Event], faults: Faults, per_token
     number = 0
     for number, event in enumerate(events):
         if number == faults.error_after:
-            event = Event(dialect.error(500, "simulated failure"))
+            message = "simulated failure"
+            failure = dialect.failure
+            event = failure(message, number) if failure else Event(dialect.error(500, message))
             yield Chunk(0.0, frame(event, number, newline, malformed=False))
             return
         malformed = faults.malformed and number == 0
@@ -240,5 +278,5 @@ def _cut(chunks: Iterable[Chunk], size: int, apart: float) -> Iterator[Chunk]:
             yield Chunk(apart if start else chunk.delay + apart, chunk.data[start : start + size])
 
 
-def _dump(value: Mapping[str, Any]) -> bytes:
+def _dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,6 +1,7 @@
 """The simulated upstream over HTTP/1.1, directly on sockets: some faults no web framework would let through.
 
 POST  whatever `simulation_script.find` knows, under /v1, /v1beta or /v1beta/openai
+      and for a response that was stored: GET, DELETE, its cancellation, its input
 GET   …/models             what a model list looks like
 GET   /simulated/calls     what has been asked so far: counts, and the newest calls as they came
 """
@@ -23,7 +24,11 @@ import httptools
 from gateway.providers.base import Headers
 from gateway.providers.simulation import Behaviour
 from gateway.providers.simulation_script import Chunk, End, Script, write
+from gateway.providers.simulation_shelf import Shelf
 
+CALLS = "/simulated/calls"
+UNCOUNTED = frozenset((CALLS, "/models", "/v1/models", "/v1beta/openai/models"))
+"""What is asked about the upstream itself, by people and tests."""
 _KEPT = 100
 """How many of the newest calls are kept, and of each so many bytes of its body."""
 _KEPT_BODY = 65_536
@@ -50,6 +55,7 @@ class Server:
         self.counts = {"received": 0, "open": 0, "complete": 0, "broken": 0, "abandoned": 0}
         self.connections: set[Connection] = set()
         self._rng = Random(behaviour.seed)
+        self._shelf = Shelf()
         self._server: asyncio.Server | None = None
 
     async def serve(self, host: str, port: int) -> int:
@@ -83,13 +89,14 @@ class Server:
         """The answer to a call."""
         if call.method == "POST":
             rng = Random(self._rng.getrandbits(64))
-            return write(call.path, headers, body, self.behaviour, rng, time.time())
-        if call.path == "/simulated/calls":
+            return write(call.path, headers, body, self.behaviour, rng, time.time(), self._shelf)
+        if call.path == CALLS:
             return _json({**self.counts, "calls": [_shown(kept) for kept in self.calls]})
         if call.path.endswith("/models"):
             model = {"id": "simulated", "object": "model", "created": 0, "owned_by": "headgate"}
             return _json({"object": "list", "data": [model]})
-        return write("", headers, body, self.behaviour, self._rng, 0.0)
+        now = time.time()
+        return write(call.path, headers, body, self.behaviour, self._rng, now, self._shelf, call.method)
 
 
 class Connection(asyncio.Protocol):
@@ -166,7 +173,7 @@ class Connection(asyncio.Protocol):
         while self._waiting:
             call, headers, body, keep = self._waiting.popleft()
             script = self._server.script(call, headers, body)
-            if call.method == "POST":
+            if call.path not in UNCOUNTED:
                 await self._recorded(call, script)
             else:
                 await self._play(script)

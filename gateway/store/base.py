@@ -177,6 +177,14 @@ class Store(Protocol):
         """What has been reported of a request."""
         ...
 
+    async def keep_homes(self, homes: Mapping[bytes, bytes], ttl: float) -> None:
+        """Keeps where stored responses live, by the responses' names, for `ttl` seconds."""
+        ...
+
+    async def home(self, name: bytes) -> bytes | None:
+        """Where a response lives; None: not known, or not written by one of us."""
+        ...
+
     async def claim(self, name: str, proposal: bytes) -> bytes:
         """The secret of this name; `proposal` if there was none. Raises Tampered.
 

@@ -87,6 +87,21 @@ class Envelope:
         """The same, signed with the newest key; None when it is already."""
         return self._signer.renewed(f"secret {name}", stored)
 
+    # Homes of stored responses
+
+    def home(self, name: bytes, value: bytes) -> bytes:
+        """Where a response lives."""
+        return self._signer.sign(f"home {name.hex()}", b64encode(value).decode())
+
+    def open_home(self, name: bytes, stored: bytes | None) -> bytes | None:
+        """The same; None for what is not there, or is not ours."""
+        if stored is None:
+            return None
+        try:
+            return b64decode(self._signer.open(f"home {name.hex()}", stored))
+        except Tampered:
+            return None
+
     # Heartbeats
 
     def beat(self, replica: str, body: Mapping[str, Any]) -> bytes:

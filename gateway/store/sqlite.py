@@ -250,6 +250,19 @@ class SQLiteStore:
         row = await self._do(lambda db: db.execute(select, (name,)).fetchone())
         return batch.outcomes_of(work.value(row) or b"")
 
+    # Homes of stored responses
+
+    async def keep_homes(self, homes: Mapping[bytes, bytes], ttl: float) -> None:
+        until = _now() + round(ttl * MILLISECONDS)
+        for part in batch.parts(homes, PART):
+            rows = [(name, until, self._envelope.home(name, value)) for name, value in part.items()]
+            await self._do(partial(work.keep_homes, rows=rows))
+
+    async def home(self, name: bytes) -> bytes | None:
+        select = "SELECT stored FROM homes WHERE response = ? AND until > ?"
+        row = await self._do(lambda db: db.execute(select, (name, _now())).fetchone())
+        return self._envelope.open_home(name, work.value(row))
+
     # Upkeep
 
     async def settle(self) -> None:

@@ -12,7 +12,7 @@ BUSY = 0.3
 
 ATTEMPTS = 10
 
-VERSION = 2
+VERSION = 3
 """Kept in the file as `user_version`; a file of a newer version is not touched."""
 
 SCHEMA = """
@@ -44,6 +44,10 @@ CREATE TABLE IF NOT EXISTS outcomes (
     request BLOB PRIMARY KEY, until INTEGER, stored BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outcomes_until ON outcomes (until);
+CREATE TABLE IF NOT EXISTS homes (
+    response BLOB PRIMARY KEY, until INTEGER, stored BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS homes_until ON homes (until);
 """
 """Times are milliseconds since 1970. A name in `units` is unique in its epoch, one in `outcomes` begins with
 the request's time."""

@@ -121,11 +121,19 @@ def record(
     return receipts
 
 
+def keep_homes(database: sqlite3.Connection, rows: Sequence[tuple[bytes, int, bytes]]) -> None:
+    """Keeps homes of responses until a time."""
+    with transaction(database):
+        database.executemany("INSERT OR REPLACE INTO homes VALUES (?, ?, ?)", rows)
+
+
 def sweep(database: sqlite3.Connection, now: int) -> None:
     """Deletes some of what is past its time."""
     with transaction(database):
         some = "SELECT request FROM outcomes WHERE until <= ? LIMIT ?"
         database.execute(f"DELETE FROM outcomes WHERE request IN ({some})", (now, SWEPT))
+        some = "SELECT response FROM homes WHERE until <= ? LIMIT ?"
+        database.execute(f"DELETE FROM homes WHERE response IN ({some})", (now, SWEPT))
         database.execute("DELETE FROM replicas WHERE until <= ?", (now,))
         due = "SELECT rollout, epoch FROM forgotten WHERE until <= ? LIMIT 1"
         epoch = database.execute(due, (now,)).fetchone()

@@ -260,6 +260,19 @@ class ValkeyStore:
         (stored,) = await self._read([(self._keys.outcomes(request), batch.request_name(request))])
         return batch.outcomes_of(stored)
 
+    # Homes of stored responses
+
+    async def keep_homes(self, homes: Mapping[bytes, bytes], ttl: float) -> None:
+        milliseconds = round(ttl * MILLISECONDS)
+        for part in batch.parts(homes, PART):
+            await self._client.commands(
+                ("SET", self._keys.home(name), self._envelope.home(name, value), "PX", milliseconds)
+                for name, value in part.items()
+            )
+
+    async def home(self, name: bytes) -> bytes | None:
+        return self._envelope.open_home(name, await self._client.command("GET", self._keys.home(name)))
+
     # Upkeep
 
     async def settle(self) -> None:

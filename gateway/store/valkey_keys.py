@@ -10,6 +10,7 @@
     headgate:{ROLLOUT}:EPOCH:senders      hash: who counts → the number of what it sent last
     headgate:{ROLLOUT}:EPOCH:units:XX     256 hashes: unit → state
     headgate:{outcomes}:DAY:XX            256 hashes a day: request → what was reported
+    headgate:home:NAME                    where a stored response lives, signed
     headgate:news                         channel: rollouts whose document has changed
 
 Hashes are cut in 256 so that none grows so large that its expiry would hold up the server.
@@ -59,6 +60,10 @@ class Layout:
     def outcomes(self, request: Handle) -> str:
         """The hash that holds what was reported of a request."""
         return f"{self._prefix}:{{outcomes}}:{request.time // DAY}:{request.nonce[-1]:02x}"
+
+    def home(self, name: bytes) -> str:
+        """Where a stored response lives."""
+        return f"{self._prefix}:home:{name.hex()}"
 
 
 class Swaps:

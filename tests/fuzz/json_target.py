@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from gateway.data.check import check_chat, model_of
 from gateway.data.errors import GatewayError
-from gateway.data.parse import check_chat, dump_json, model_of, parse_json
+from gateway.data.parse import dump_json, parse_json
 
 SAID = b"content-type:"
 

@@ -61,6 +61,7 @@ class LineEvent(msgspec.Struct, tag_field="type", tag="exposure", gc=False):
     stratum: str
     status: str
     wants_outcome: bool
+    endpoint: str
 
 
 class ExposureEvent(msgspec.Struct, gc=False):
@@ -105,7 +106,7 @@ def line_event(line: Line) -> bytes:
     event = LineEvent(
         line.application, line.route, line.segment, line.variant, line.served, line.reason,
         line.weight / BASIS_POINTS if line.weight else None, line.epoch, line.period, line.reference,
-        line.compared, line.stratum, line.status, line.wants_outcome,
+        line.compared, line.stratum, line.status, line.wants_outcome, line.endpoint,
     )  # fmt: skip
     return msgspec.json.encode(event)[:-1] + b","
 

@@ -13,7 +13,11 @@ from typing import Any
 import orjson
 
 MAX_EVENT = 1024 * 1024
-"""Bytes of one event."""
+"""Bytes of one event …"""
+LONGEST = 64 * 1024 * 1024
+"""… and where an event may hold images."""
+LONG = 64 * 1024
+"""Bytes of an incomplete event from which on it is not put together anew with every read."""
 _END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
 _LINE = re.compile(rb"\r\n|\n|\r")
 
@@ -46,6 +50,42 @@ class Splitter:
         if len(self.rest) > MAX_EVENT:
             raise EventTooLarge
         return block[:end]
+
+    def finish(self) -> bytes:
+        """What has come of an incomplete event; it is taken."""
+        rest, self.rest = self.rest, b""
+        return rest
+
+
+class PatientSplitter(Splitter):
+    """Holds back an incomplete event of up to `LONGEST` bytes, and puts it together only once."""
+
+    __slots__ = ("_more", "_size")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more: list[bytes] = []  # behind `rest`
+        self._size = 0
+
+    def feed(self, block: bytes) -> bytes:
+        """As above."""
+        if len(self.rest) > LONG:
+            tail = (self._more[-1] if self._more else self.rest)[-3:]
+            self._more.append(block)
+            self._size += len(block)
+            if not _END.search(tail + block):
+                if len(self.rest) + self._size > LONGEST:
+                    raise EventTooLarge
+                return b""
+            block = self.finish()
+        return super().feed(block)
+
+    def finish(self) -> bytes:
+        """What has come of an incomplete event; it is taken."""
+        whole = super().finish() + b"".join(self._more)
+        self._more.clear()
+        self._size = 0
+        return whole
 
 
 def events(block: bytes) -> Iterator[bytes]:
