@@ -79,7 +79,7 @@ fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by covera
 .PHONY: lock
 lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requirements
 	@.tools/uv/bin/uv lock
-	@for set in "run --group build" "dev --extra otel --group dev" \
+	@for set in "run --group build" "dev --extra otel --extra train --group dev" \
 		"image --extra litellm --extra otel --group build" \
 		"fuzz --group fuzz"; do \
 		read -r name options <<< "$$set"; \
