@@ -142,7 +142,7 @@ def _written(
             "data": {"rows": len(examples), "sha256": digest(examples)},
             "metrics": {"spearman" if target == "rating" else "apgr": measured._asdict(), "folds": FOLDS},
             "tokens": "crc32" if hashed else "plain",
-            "heads": {ANY: head_file(head, curve=curve, quantiles=quantiles_of(scores), heavy=not hashed)},
+            "heads": {ANY: head_file(head, curve=curve, quantiles=quantiles_of(scores))},
             "gate": None,
         }
     )
