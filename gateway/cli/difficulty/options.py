@@ -34,7 +34,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the figure
 
 
 def load_model(name: str) -> Model:
-    """The model in a file, or the built-in one under its name. Leaves with one line when it cannot be used."""
+    """The model in a file, or the built-in one under its name. Leaves with one line when it is none."""
     path = BUILT_IN if name == HEURISTIC else Path(name)
     try:
         if path.stat().st_size > LARGEST:

@@ -61,8 +61,8 @@ def command(
 ) -> None:
     """Learn a model, and write it if it beats the one in use.
 
-    Both are measured on rows that the new one was not taught, by APGR for a gain and by the correlation of
-    ranks for a rating; the new one has to be better in 95 of 100 bootstrap resamples.
+    Both are measured on the fifth of the rows that is never taught, by APGR for a gain and by the correlation
+    of ranks for a rating; the new one has to be better in 95 of 100 bootstrap resamples.
     """
     examples = options.load_examples(path, target, route, weak, strong, source)
     old = _old(against, out, target, force)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -42,7 +41,7 @@ RANGES = {"review": (800.0, 1300.0), "other": (800.0, 2100.0)}
 """Scores of these tasks are spread over a range: their order is learnt, their place is set."""
 
 
-def head_of(task: str, sources: list[Source]) -> tuple[HeadFile, dict[str, Any]]:
+def head_of(task: str, sources: list[Source], named: dict[str, float]) -> tuple[HeadFile, dict[str, Any]]:
     """The head of a task and what it reached, cross-validated on the first source."""
     texts: list[Features] = [features_of(body) for source in sources for body in source.bodies]
     prompts = [text_of(body) for source in sources for body in source.bodies]
@@ -60,7 +59,8 @@ def head_of(task: str, sources: list[Source]) -> tuple[HeadFile, dict[str, Any]]
         "spearman": rounded(float(spearmanr(raw[first], target[first])[0])),
         "auc": rounded(float(roc_auc_score(target[first] >= HARD[task], raw[first]))),
     }
-    return head_file(fit(rows, recipe).head, curve=curve, quantiles=quantiles_of(scores)), found
+    head = fit(rows, recipe).head
+    return head_file(head, curve=curve, quantiles=quantiles_of(scores), named=named), found
 
 
 def _curve(task: str, raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> Line:
@@ -82,9 +82,7 @@ def main() -> None:
     print("gate", metrics["gate"], flush=True)
     named = techniques(path)
     for task, sources in (competitive(path) | everyday(path)).items():
-        heads[task], metrics[task] = head_of(task, sources)
-        if task.startswith("competitive"):
-            heads[task] = replace(heads[task], named=named[task])
+        heads[task], metrics[task] = head_of(task, sources, named.get(task, {}))
         print(task, metrics[task], len(heads[task].words), len(heads[task].pairs), flush=True)
     content = write_model(
         {
