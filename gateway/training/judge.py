@@ -49,8 +49,7 @@ def scored(
 
 def features_score(head: Head, features: Features) -> float:
     """The score of features whose text is gone."""
-    pairs = features.pairs & (head.pairs.keys() | head.named.keys())
-    return head.weighed(features.words, pairs, features.bounds, features.dense)
+    return head.weighed(features.words, features.pairs, features.bounds, features.dense)
 
 
 def primary(target: str, scores: Sequence[float], examples: Sequence[Example]) -> Measure:

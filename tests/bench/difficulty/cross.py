@@ -1,4 +1,4 @@
-"""Cross-validation with the scorer that serves: heads are written, read again, and score what they were not taught."""
+"""Cross-validation with the scorer that serves: heads are written, and score what they were not taught."""
 
 from __future__ import annotations
 

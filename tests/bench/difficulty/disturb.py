@@ -75,14 +75,15 @@ WRAPPERS = (
 
 
 def _insert(text: str, sentence: str, draw: random.Random) -> str:
+    """In front, behind, or between two sentences, and nothing else changes."""
     place = draw.randrange(3)
     if place == 0:
         return f"{sentence}\n{text}"
-    sentences = re.split(r"(?<=[.!?\n])\s+", text)
-    if place == 1 or len(sentences) == 1:
+    ends = [match.end() for match in re.finditer(r"[.!?\n]\s+", text)]
+    if place == 1 or not ends:
         return f"{text}\n\n{sentence}"
-    at = draw.randrange(len(sentences) + 1)
-    return " ".join([*sentences[:at], sentence, *sentences[at:]])
+    at = draw.choice(ends)
+    return f"{text[:at]}{sentence} {text[at:]}"
 
 
 def remark(text: str, draw: random.Random) -> str:

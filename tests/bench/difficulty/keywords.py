@@ -1,4 +1,4 @@
-"""A keyword router, rebuilt after the idea of LiteLLM's complexity router: a weighted sum of what is in the text.
+"""A keyword router, rebuilt after the idea of LiteLLM's complexity router: a weighted sum over the text.
 
 The dimensions and their weights are those its documentation names; the words are our own.
 """

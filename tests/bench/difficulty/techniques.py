@@ -18,13 +18,13 @@ from tests.bench.difficulty.sources import even
 LEAST = 5
 """Problems that a tag must have."""
 NAMES = {
-    "세그먼트 트리": "segment tree, fenwick tree, binary indexed tree, persistent tree, lazy propagation, "
-    "세그먼트 트리, 펜윅 트리, 구간 트리, 느리게 갱신",
+    "세그먼트 트리": "segment tree, fenwick tree, binary indexed tree, persistent tree, "
+    "세그먼트 트리, 펜윅 트리, 구간 트리",
     "flows": "max flow, network flow, min cut, 최대 유량, 최소 컷, 네트워크 플로우",
     "graph matchings": "bipartite matching, maximum matching, 이분 매칭, 최대 매칭",
     "string suffix structures": "suffix array, suffix automaton, suffix tree, aho corasick, 접미사 배열, "
     "접미사 트리, 아호 코라식",
-    "fft": "fast fourier, fourier transform, number theoretic, 고속 푸리에, 푸리에 변환",
+    "fft": "fast fourier, 고속 푸리에",
     "divide and conquer": "centroid decomposition, heavy light, sqrt decomposition, link cut, "
     "센트로이드 분할, 제곱근 분할",
     "geometry": "convex hull, 볼록 껍질",
