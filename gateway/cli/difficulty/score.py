@@ -19,7 +19,7 @@ from routing.difficulty.estimate import ModelEstimator
 from routing.snapshot import Snapshot
 
 Judge = Callable[[dict[str, Any]], dict[str, Any]]
-REQUEST = ("metadata", "model", "user", "safety_identifier", "tools", "response_format")
+REQUEST = ("metadata", "user", "safety_identifier", "tools", "response_format")
 """Fields of a row that routing may look at besides its text."""
 
 
@@ -75,7 +75,7 @@ def _by_model(estimator: ModelEstimator) -> Judge:
 
 def _by_route(snapshot: Snapshot, route: str) -> Judge:
     def judge(row: dict[str, Any]) -> dict[str, Any]:
-        body = body_of(row) | {name: row[name] for name in REQUEST if name in row} | {"model": route}
+        body = _chat(body_of(row)) | {name: row[name] for name in REQUEST if name in row} | {"model": route}
         try:
             found = answer(snapshot, Question(request=body, headers=_headers(row)), LOCAL)
         except Refusal as refusal:
@@ -89,6 +89,12 @@ def _by_route(snapshot: Snapshot, route: str) -> Judge:
         }
 
     return judge
+
+
+def _chat(body: dict[str, Any]) -> dict[str, Any]:
+    """A prompt as the message that a chat would send."""
+    prompt = body.get("prompt")
+    return {"messages": [{"role": "user", "content": prompt}]} if isinstance(prompt, str) else body
 
 
 def _headers(row: dict[str, Any]) -> dict[str, str]:
