@@ -50,15 +50,16 @@ def command(config: Path | None, route: str | None, model: str | None, file: Bin
 
 def rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each row with its line's number. Leaves with one line when it is no JSON object."""
+    name = getattr(file, "name", "<stdin>")
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            raise click.ClickException(f"{file.name}:{number}: not valid JSON") from None
+            raise click.ClickException(f"{name}:{number}: not valid JSON") from None
         if not isinstance(row, dict):
-            raise click.ClickException(f"{file.name}:{number}: a row is a JSON object")
+            raise click.ClickException(f"{name}:{number}: a row is a JSON object")
         yield number, row
 
 

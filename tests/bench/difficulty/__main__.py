@@ -1,11 +1,13 @@
-"""`make bench-difficulty DATA=DIRECTORY`: every target of difficulty estimates, measured, beside its baselines.
+"""`make bench-difficulty DATA=DIRECTORY`: every target of difficulty estimates, beside its baselines.
 
 Cross-validated in ten folds by groups (contests, near-duplicates); seeds are 0; intervals are 95 % bootstraps
-over groups. `--json FILE` keeps the figures, from which `tests.bench.difficulty.plot` draws.
+over groups. `--json=FILE` keeps the figures, from which `tests.bench.difficulty.plot` draws; `--only=ratings`
+measures a part.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,14 +31,13 @@ PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 def main(arguments: list[str]) -> None:
     """Measures, prints and keeps."""
-    keep = None
-    if "--json" in arguments:
-        at = arguments.index("--json")
-        keep = Path(arguments[at + 1])
-        del arguments[at : at + 2]
+    options = dict(one[2:].split("=", 1) for one in arguments if one.startswith("--") and "=" in one)
     path = directory(arguments, "bench-difficulty")
-    found = {}
+    keep = Path(options["json"]) if "json" in options else None
+    found = json.loads(keep.read_text()) if keep is not None and keep.is_file() else {}
     for name, measure in PARTS.items():
+        if name not in options.get("only", name).split(","):
+            continue
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         found[name] = measure(path)
         print(RENDER[name](found[name]), flush=True)
@@ -88,7 +89,7 @@ def _disturbed(found: dict[str, Any]) -> str:
 def _shifted(found: dict[str, Any]) -> str:
     lines = [
         "",
-        "share sent on in the 500 requests after a shift: a constant, ours, worst of 50 runs, within 2 points",
+        "share sent in the 500 requests after a shift: a constant, ours, worst of 50 runs, within 2 points",
     ]
     for name, one in found.items():
         lines.append(

@@ -133,15 +133,14 @@ def _flips(texts: list[str], score: Callable[[str], float]) -> dict[str, Any]:
 
 
 def shifted(path: Path) -> dict[str, Any]:
-    """The share that is sent on in the 500 requests after another domain begins, by a constant and by ours."""
+    """The share that is sent in the 500 requests after another domain begins, by a constant and by ours."""
     estimator = ModelEstimator(read_model(OUT.read_bytes()))
-    sets = {
-        pair.name: [_score(estimator, row["prompt"]) for row in pair.rows[:2000]] for pair in pairs(path)[:4]
-    }
-    sets |= {
-        task: [_score(estimator, body["messages"][0]["content"]) for body in sources[0].bodies[:2000]]
+    prompts = {pair.name: [row["prompt"] for row in pair.rows[:2000]] for pair in pairs(path)[:4]}
+    prompts |= {
+        task: [body["messages"][0]["content"] for body in sources[0].bodies[:2000]]
         for task, sources in competitive(path).items()
     }
+    sets = {name: [_score(estimator, text) for text in texts] for name, texts in prompts.items()}
     found = {}
     for before, after in (
         ("mmlu", "livecodebench-1"), ("livecodebench-1", "mmlu"), ("gsm8k", "competitive-en"),
@@ -177,11 +176,10 @@ def _shift(before: Sequence[float], after: Sequence[float], share: float) -> dic
 
 
 def microseconds(path: Path) -> dict[str, Any]:
-    """An estimate's cost at 1,500 characters, the same text ten times and one text after another; and at 1 MB."""
+    """An estimate's cost at 1,500 characters, one text ten times and text after text; and at 1 MB."""
     estimator = ModelEstimator(read_model(OUT.read_bytes()))
-    texts = [
-        body["messages"][0]["content"] for sources in competitive(path).values() for body in sources[0].bodies
-    ]
+    bodies = [body for sources in competitive(path).values() for body in sources[0].bodies]
+    texts = [body["messages"][0]["content"] for body in bodies]
     long = [text[:1_500] for text in texts if len(text) >= 1_500]
     chosen = random.Random(SEED).sample(long, min(300, len(long)))
     again = [_best(lambda text=text: _score(estimator, text), 10) for text in chosen]

@@ -183,7 +183,7 @@ def test_requests_are_scored_by_a_model() -> None:
     assert first["id"] == "a" and first["task"] == "order" and first["source"] == "estimate"
     assert 800 <= first["score"] <= 3500 and second["id"] == 2
     assert third == {"id": "c", "score": None, "source": "none", "task": None, "reason": "no_text"}
-    assert "-:2: not valid JSON" in refused("score", input='{"prompt": "x"}\n{').replace("<stdin>", "-")
+    assert ":2: not valid JSON" in refused("score", input='{"prompt": "x"}\n{')
     assert "a row is a JSON object" in refused("score", input="3")
 
 
