@@ -42,8 +42,17 @@ def explain(snapshot: Snapshot, facts: Facts) -> dict[str, Any]:
         },
         "conditions": _conditions(decision, facts),
         "fallbacks": [variant.name for variant in decision.fallbacks],
+        "shadow": _shadow(decision),
         "revision": snapshot.revision,
     }
+
+
+def _shadow(decision: Decision) -> dict[str, Any] | None:
+    """Who gets copies of such requests, and of how many in a hundred; null for nobody."""
+    shadow = decision.segment.shadow
+    if shadow is None or decision.reason == "pinned":
+        return None
+    return {"variant": shadow.variant.name, "percent": shadow.share / 100}
 
 
 def _conditions(decision: Decision, facts: Facts) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ from gateway.data.record import Recorder
 from gateway.data.refusal import translate
 from gateway.data.relay import Interrupted, estimate_usage, note_usage, relay_stream
 from gateway.data.request import Request
+from gateway.data.shadow import Shadows
 from gateway.data.stored import PREFIX as STORED
 from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
@@ -77,6 +78,7 @@ class Service:
         self.reports: Reports | None = None
         self.capture: Capture | None = None
         self.homes: Homes | None = None
+        self.shadows = Shadows(recorder)
         self.ready = False
         self.leaving = False
         self.draining = False
@@ -233,8 +235,25 @@ class Service:
                 await relay_stream(request, account, attempt, head, relay, asked=asked, seen=attempt.seen)
             finally:
                 _stream_over(account, attempt, attempts, body)
+        if captured is not None or decision.segment.shadow is not None:
+            self._afterwards(request, table, account, endpoint, facts, attempt, captured)
+
+    def _afterwards(
+        self,
+        request: Request,
+        table: Table,
+        account: Account,
+        endpoint: Endpoint,
+        facts: Facts,
+        attempt: Attempt,
+        captured: Captured | None,
+    ) -> None:
+        """What else becomes of a request that was answered: somebody wants to see it, or it has a shadow."""
+        decision = account.decision
         if captured is not None:
-            self._captured(request, snapshot, account, attempt, captured)
+            self._captured(request, table.snapshot, account, attempt, captured)
+        if decision is not None and decision.segment.shadow is not None and account.status == "ok":
+            self.shadows.copy(table, endpoint, decision, facts, request.head, account.served)
 
     def _captured(
         self, request: Request, snapshot: Snapshot, account: Account, attempt: Attempt, captured: Captured

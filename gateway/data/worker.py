@@ -115,6 +115,7 @@ class Worker:
         service.reports = reports = Reports(partial(self._control.try_send, Kind.OUTCOMES))
         self._reports = reports
         service.homes = Homes(self._control.try_send, self._recorder.lost)
+        service.shadows.send = partial(self._control.try_send, Kind.COPIED)
         service.capture = Capture(partial(self._control.try_send, Kind.ANSWER), self._recorder.lost)
         started = asyncio.Event()
         config = uvicorn.Config(
@@ -131,6 +132,7 @@ class Worker:
         await self._supervisor.send(Kind.READY)
         await serving
         ticking.cancel()
+        await service.shadows.close()
         await self._flush_last()
 
     def _on_message(self, kind: Kind, message: bytes) -> None:
