@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "gateway.cli.explain:command",
     "outcome": "gateway.cli.outcome:command",
     "rollout": "gateway.cli.rollout.command:command",
+    "simulate": "gateway.cli.simulate.command:command",
     "upstream": "gateway.cli.upstream:command",
     "keys": "gateway.cli.keys:command",
 }
