@@ -153,14 +153,6 @@ class _Compiler:
             shadow=self._shadow(route_name, segment, compiled),
         )
 
-    def _shadow(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Shadow | None:
-        """None where there is none, or its share is nothing."""
-        shadow = segment.shadow
-        if shadow is None or not shadow.percent:
-            return None
-        salt = self._salt("shadow", route, segment.name)
-        return Shadow(compiled[shadow.variant], shadow.percent, salt, shadow.concurrency)
-
     def _assignment(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Assignment:
         if segment.rollout is not None:
             return self._rollout(route, segment.name, segment.rollout, compiled)
@@ -189,6 +181,14 @@ class _Compiler:
             high=high,
             rolled_back=state.rolled_back,
         )
+
+    def _shadow(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Shadow | None:
+        """None where there is none, or its share is nothing."""
+        shadow = segment.shadow
+        if shadow is None or not shadow.percent:
+            return None
+        salt = self._salt("shadow", route, segment.name)
+        return Shadow(compiled[shadow.variant], shadow.percent, salt, shadow.concurrency)
 
     def _salt(self, domain: str, route: str, segment: str, epoch: int = 0) -> bytes:
         """A salt of its own for every purpose, so that one lot tells nothing of another."""

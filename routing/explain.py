@@ -47,14 +47,6 @@ def explain(snapshot: Snapshot, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _shadow(decision: Decision) -> dict[str, Any] | None:
-    """Who gets copies of such requests, and of how many in a hundred; null for nobody."""
-    shadow = decision.segment.shadow
-    if shadow is None or decision.reason == "pinned":
-        return None
-    return {"variant": shadow.variant.name, "percent": shadow.share / 100}
-
-
 def _conditions(decision: Decision, facts: Facts) -> list[dict[str, Any]]:
     """One entry for every condition up to the chosen segment."""
     route, score = decision.route, decision.difficulty
@@ -69,6 +61,14 @@ def _conditions(decision: Decision, facts: Facts) -> list[dict[str, Any]]:
         for segment in segments
         for condition in segment.conditions
     ]
+
+
+def _shadow(decision: Decision) -> dict[str, Any] | None:
+    """Who gets copies of such requests, and of how many in a hundred; null for nobody."""
+    shadow = decision.segment.shadow
+    if shadow is None or decision.reason == "pinned":
+        return None
+    return {"variant": shadow.variant.name, "percent": shadow.share / 100}
 
 
 def written(condition: Condition) -> str:

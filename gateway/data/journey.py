@@ -74,11 +74,11 @@ class Service:
         self.budget = RetryBudget()
         self.outbox = Outbox()
         self.heads = Heads()
+        self.shadows = Shadows(recorder)
         self.application: ASGIApp | None = None
         self.reports: Reports | None = None
         self.capture: Capture | None = None
         self.homes: Homes | None = None
-        self.shadows = Shadows(recorder)
         self.ready = False
         self.leaving = False
         self.draining = False

@@ -117,10 +117,10 @@ class Recorder:
         self._lines: dict[tuple[object, ...], Counts] = {}
         self._unrouted: dict[Labels, float] = {}
         self._handed_on: dict[Labels, float] = {}
-        self._copies = Copies()
         self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = 0
+        self._copies = Copies()
 
     def lost(self) -> None:
         """Something else for the control plane found no room."""
@@ -212,7 +212,8 @@ class Recorder:
         for line in self._lines.values():
             _count(counters, line)
         counters[series.PASSTHROUGH.name] = self._handed_on
-        counters |= self._copies.counters()
+        if self._copies.ended:
+            counters |= self._copies.counters()
         counters[series.ATTEMPTS.name] = {
             labels: sum(durations.counts) for labels, durations in self._attempts.items()
         }
@@ -227,8 +228,10 @@ class Recorder:
             line.first_tokens.into(histograms[series.FIRST_TOKEN.name], place)
         for (upstream, variant, _), durations in self._attempts.items():
             durations.into(histograms[series.ATTEMPT_DURATION.name], (upstream, variant))
-        for labels, durations in self._copies.durations.items():
-            durations.into(histograms[series.SHADOW_DURATION.name], labels)
+        if self._copies.durations:
+            copies = histograms[series.SHADOW_DURATION.name] = {}
+            for labels, durations in self._copies.durations.items():
+                durations.into(copies, labels)
         self._overhead.into(histograms[series.OVERHEAD.name], ())
         return histograms
 

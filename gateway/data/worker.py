@@ -131,8 +131,8 @@ class Worker:
         gc.freeze()
         await self._supervisor.send(Kind.READY)
         await serving
-        ticking.cancel()
         await service.shadows.close()
+        ticking.cancel()
         await self._flush_last()
 
     def _on_message(self, kind: Kind, message: bytes) -> None:
