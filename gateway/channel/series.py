@@ -114,6 +114,8 @@ SHADOW_UNPRICED = Series(
     "Answers of shadows whose cost is unknown.",
     ("route", "segment", "variant"),
 )
+SHADOW_COUNTERS = (SHADOW_REQUESTS, SHADOW_COST, SHADOW_UNPRICED)
+"""What workers count of copies, with SHADOW_DURATION."""
 SHADOW_VALIDATIONS = Series(
     "headgate_shadow_validations",
     "Answers of shadows, by what the route's validators said of them.",
@@ -148,9 +150,7 @@ COUNTERS = (
     DIFFICULTY_SOURCE, DIFFICULTY_INVALID, PASSTHROUGH,
 )  # fmt: skip
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
-"""What workers count of requests …"""
-SHADOW_COUNTERS = (SHADOW_REQUESTS, SHADOW_COST, SHADOW_UNPRICED)
-"""… and of copies to shadows, with SHADOW_DURATION."""
+"""What workers count."""
 
 ALL_COUNTERS = (*COUNTERS, *SHADOW_COUNTERS, SHADOW_VALIDATIONS, OUTCOMES, VALIDATIONS, TRANSITIONS)
 ALL_HISTOGRAMS = (*HISTOGRAMS, SHADOW_DURATION, OUTCOME_SCORE)
