@@ -16,11 +16,14 @@ from config.environment import from_environment
 from config.load import load
 from config.problems import ConfigError
 from gateway.cli.client import check_url, post, refuse
+from gateway.control.controller.keep import kept
+from gateway.control.controller.wishes import wishes_of
 from gateway.control.errors import Refusal
 from gateway.control.explain import Question, answer
-from gateway.control.source import Secrets, compile_source
+from gateway.control.source import Secrets, compile_source, signing_keys_of
 from gateway.data.authenticate import LOCAL
-from gateway.supervisor.state import Unusable, open_state
+from gateway.state import Unusable, open_state
+from routing.rollout.epoch import first_epoch
 from routing.snapshot import Snapshot
 
 DEFAULT_FILE = Path("headgate.yaml")
@@ -112,17 +115,23 @@ def _snapshot(path: Path | None, state: Path) -> Snapshot:
         loaded = from_environment(os.environ) if path is None else load(path, os.environ)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    return compile_source(loaded.config, _secrets(state), revision=1)
+    secrets = _secrets(state)
+    known = kept(state, signing_keys_of(loaded.config, secrets))
+    first = {
+        name: first_epoch(wish.identity, wish.plan, 0).document
+        for name, wish in wishes_of(loaded.config).items()
+    }
+    return compile_source(loaded.config, secrets, 1, first | known)
 
 
 def _secrets(state: Path) -> Secrets:
     """The deployment's secrets, without which buckets are not those of its gateway."""
     if (state / "keys" / "unit.key").is_file():
         try:
-            kept = open_state(state)
+            opened = open_state(state)
         except Unusable as error:
             raise click.ClickException(str(error)) from None
-        return Secrets(kept.signing_key, kept.unit_key)
+        return Secrets(opened.signing_key, opened.unit_key)
     click.echo(
         f"note: {state} is not a gateway's state directory, so buckets are an example; name it with --state, "
         "or ask the gateway with --url",

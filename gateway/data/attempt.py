@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import Answer
+from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
 
 MAX_ERROR_BODY = 1024 * 1024
+
+
+class Seen(Protocol):
+    """What has been seen of a stream."""
+
+    def add(self, block: bytes) -> None:
+        """Another part of it has been relayed."""
+        ...
+
+    def tail(self) -> bytes:
+        """Its end, so far."""
+        ...
 
 
 class Attempt(msgspec.Struct):
@@ -35,6 +47,8 @@ class Attempt(msgspec.Struct):
     usage: Usage | None = None
     events: int = 0
     """Events of a stream that were relayed."""
+    seen: Seen | None = None
+    """What has been seen of a stream's end, where somebody wants to know."""
     stored: str = ""
 
     @property

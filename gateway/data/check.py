@@ -31,7 +31,7 @@ def check_chat(body: dict[str, Any]) -> None:
         raise InvalidRequest("'stream' must be a boolean.", param="stream")
     for name, value in body.items():
         if name in _CHECKED and value is not None:
-            _check_field(name, value, stream, _INTEGERS)
+            _check_field(name, value, _INTEGERS)
 
 
 def check_completion(body: dict[str, Any]) -> None:
@@ -65,11 +65,11 @@ def check_response(body: dict[str, Any]) -> None:
         )
 
 
-_INTEGERS: Bounds = {"n": (1, 128), "max_tokens": (1, 2**31), "max_completion_tokens": (1, 2**31)}
-_COMPLETION: Bounds = {"n": (1, 128), "best_of": (1, 128), "max_tokens": (0, 2**31)}
-"""No tokens at all is how the prompt's own probabilities are asked for."""
+_INTEGERS: Bounds = {"n": (1, 128), "max_tokens": (0, 2**31), "max_completion_tokens": (0, 2**31)}
+_COMPLETION: Bounds = {"n": (1, 128), "best_of": (0, 128), "max_tokens": (0, 2**31)}
 _EMBEDDINGS: Bounds = {"dimensions": (1, 2**31)}
-_RESPONSE: Bounds = {"max_output_tokens": (1, 2**31)}
+_RESPONSE: Bounds = {"max_output_tokens": (0, 2**31)}
+"""No narrower than OpenAI's own specification, which lets the model say whether it can do with no tokens."""
 _OBJECTS = frozenset(("stream_options", "metadata"))
 _CHECKED = _OBJECTS.union(_INTEGERS)
 
@@ -84,7 +84,7 @@ def _check_fields(body: dict[str, Any], integers: Bounds) -> None:
     for name in (*integers, *_OBJECTS):
         value = body.get(name)
         if value is not None:
-            _check_field(name, value, stream, integers)
+            _check_field(name, value, integers)
 
 
 def _banned(body: dict[str, Any]) -> InvalidRequest:
@@ -92,15 +92,13 @@ def _banned(body: dict[str, Any]) -> InvalidRequest:
     return InvalidRequest(f"'{name}' cannot be set by a request.", param=name)
 
 
-def _check_field(name: str, value: Any, stream: Any, integers: Bounds) -> None:
+def _check_field(name: str, value: Any, integers: Bounds) -> None:
     if name in integers:
         low, high = integers[name]
         if type(value) is bool or not isinstance(value, int | float) or not low <= value <= high or value % 1:
             raise InvalidRequest(f"'{name}' must be an integer from {low} to {high}.", param=name)
     elif type(value) is not dict:
         raise InvalidRequest(f"'{name}' must be an object.", param=name)
-    elif name == "stream_options" and not stream:
-        raise InvalidRequest("'stream_options' goes with 'stream': true only.", param=name)
 
 
 def model_of(body: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from gateway.data.answer import Whole, first_event, first_response, read_counted
 from gateway.data.check import check_chat, check_completion, check_embeddings, check_response
 from gateway.data.relay import Relay
 from gateway.data.relay_response import ResponseRelay
-from gateway.data.sse import PatientSplitter, Splitter
+from gateway.sse import PatientSplitter, Splitter
 from routing.decide import decide
 from routing.decision import Decision
 from routing.facts import Facts

@@ -75,7 +75,8 @@ class InvalidKey(GatewayError):
     status = 401
     kind = "invalid_request_error"
     code = "invalid_api_key"
-    message = "The API key is missing or not valid. Send it as 'Authorization: Bearer <key>'."
+    # Clients such as litellm know a bad key by these first words, which are OpenAI's.
+    message = "Incorrect API key provided, or none. Send it as 'Authorization: Bearer <key>'."
 
 
 class InsufficientScope(GatewayError):

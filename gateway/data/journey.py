@@ -47,7 +47,9 @@ from gateway.data.request import Request
 from gateway.data.stored import PREFIX as STORED
 from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
+from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
+from routing.decision import Decision
 from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
 from routing.fallback import Result
@@ -58,6 +60,7 @@ from routing.sticky import conversation_of
 OUTCOMES = b"/v1/outcomes"
 JSON = b"content-type: application/json\r\n"
 MAX_ITEMS = 1_000_000
+WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 
 
@@ -202,12 +205,11 @@ class Service:
             account.endpoint = endpoint.name
             home = await self._followed(table, body, key)
         facts = Facts(endpoint.name, model_of(body), key, headers, body, account.nonce, home)
-        try:
-            decision = endpoint.decide(snapshot, facts)
-        except RoutingError as error:
-            raise translate(error) from None
+        decision = _decide(endpoint, snapshot, facts)
         breakers = table.breakers.get(decision.route.name, NONE)
         decision = account.decision = outside(decision, breakers)
+        if table.tracing is not None or b"traceparent" in headers:
+            begin(account, headers, table.tracing, endpoint.path)
 
         route = decision.route
         attempts = Attempts(
@@ -221,18 +223,17 @@ class Service:
             return
         if attempt.stored:
             self._made(attempt, facts, route.name)
+        captured = Captured() if route.captures else None
+        attempt.seen = captured if captured is not None or account.spans is None else Tail()
         note_usage(account, attempt.variant, attempt.usage)
         head = self._head(table, account, attempt)
-        captured = Captured() if route.captures else None
         if attempt.splitter is None:
             request.respond(200, head, attempt.body)
             account.status = "ok"
         else:
             try:
-                asked = _asks_usage(body)
-                await relay_stream(
-                    request, account, attempt, head, endpoint.relay, asked=asked, seen=captured
-                )
+                asked, relay = _asks_usage(body), endpoint.relay
+                await relay_stream(request, account, attempt, head, relay, asked=asked, seen=attempt.seen)
             finally:
                 _stream_over(account, attempt, attempts, body)
         if captured is not None:
@@ -272,6 +273,8 @@ class Service:
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
+            if account.spans is not None:
+                account.spans.code = attempt.answer.status
             head = self._head(table, account, attempt)
             if attempt.answer.status == 409:
                 head += b"x-should-retry: false\r\n"
@@ -282,7 +285,9 @@ class Service:
             raise UpstreamTimeout(passed=passed_errors(attempt.headers))
         if result is Result.RATE_LIMITED:
             raise limited(attempt.headers, passed_errors(attempt.headers))
-        raise UpstreamError(passed=passed_errors(attempt.headers))
+        raise UpstreamError(
+            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
+        )
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None
@@ -291,6 +296,8 @@ class Service:
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
         account.identify(table.sealer)
+        if account.spans is not None:
+            account.spans.code = error.status
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 
@@ -324,6 +331,14 @@ def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: d
 def _asks_usage(body: dict[str, Any]) -> bool:
     options = body.get("stream_options")
     return bool(options and options.get("include_usage"))
+
+
+def _decide(endpoint: Endpoint, snapshot: Snapshot, facts: Facts) -> Decision:
+    """Raises GatewayError."""
+    try:
+        return endpoint.decide(snapshot, facts)
+    except RoutingError as error:
+        raise translate(error) from None
 
 
 def _items(value: bytes) -> int:

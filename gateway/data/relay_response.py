@@ -14,7 +14,7 @@ import orjson
 from gateway.data.answer import broke_down
 from gateway.data.errors import UpstreamError
 from gateway.data.relay import Relay, note_usage
-from gateway.data.sse import data_of, events
+from gateway.sse import data_of, events
 from routing.cost import usage_of
 from routing.fallback import Result
 

@@ -82,7 +82,7 @@ def response_of(reply: Reply, prompt: Prompt, status: str) -> dict[str, Any]:
 def _usage(reply: Reply) -> dict[str, Any]:
     return {
         "input_tokens": reply.usage.input,
-        "input_tokens_details": {"cached_tokens": reply.usage.cached},
+        "input_tokens_details": {"cached_tokens": reply.usage.cached, "cache_write_tokens": 0},
         "output_tokens": reply.usage.output,
         "output_tokens_details": {"reasoning_tokens": reply.usage.reasoning},
         "total_tokens": reply.usage.input + reply.usage.output,

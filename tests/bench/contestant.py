@@ -21,9 +21,28 @@ from tests.bench.process import Cores, Failed, running
 
 PREFIXES = ["", "/stream", "/delay-50", "/pace-20", "/pace-5.3"]
 """What the upstream's paths may begin with; it ignores `/stream`, which turns nginx's buffering off."""
-STARTING = 30.0
+STARTING = 60.0
 _ANSWERED = re.compile(r'^headgate_requests_total\{.*status="ok".*\} (\S+)$', re.MULTILINE)
 _DROPPED = re.compile(r"^headgate_dropped_events_total (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a contestant is asked: path, model and key; `{prefix}` and `{name}` in them are the prefix's.
+
+    `bare`: without the fields at which it would complain in its log; `end`: how its answers end, if not as
+    the upstream's do.
+    """
+
+    path: str
+    model: str
+    key: str = KEY
+    bare: bool = False
+    end: str = ""
+
+
+PLAINLY = Manner("{prefix}/v1/chat/completions", "gpt-4.1-mini")
+"""Nobody on the way looks into the request."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ class Contestant:
     ready: float
     directory: Path
     admin_port: int = 0
+    manner: Manner = PLAINLY
 
     def recorded(self) -> float:
         """How many answered requests the control plane has counted; each one dropped takes one off."""
@@ -51,11 +71,11 @@ class Contestant:
 
     def request(self, prefix: str, *, stream: bool) -> Path:
         """A file with the request that reaches the upstream's `prefix` through this contestant."""
-        headgate = self.name.startswith("headgate")
-        path = ("" if headgate else prefix) + "/v1/chat/completions"
-        model = name_of(prefix) if headgate else "gpt-4.1-mini"
+        manner = self.manner
+        path = manner.path.format(prefix=prefix)
+        model = manner.model.format(name=name_of(prefix))
         file = self.directory / f"request{name_of(prefix)}-{stream}.http"
-        file.write_bytes(request(self.port, path, model, KEY, stream=stream))
+        file.write_bytes(request(self.port, path, model, manner.key, stream=stream, bare=manner.bare))
         return file
 
 
@@ -67,13 +87,15 @@ def free_port() -> int:
         return port
 
 
-def await_ready(name: str, port: int, process: subprocess.Popen[bytes], log: Path) -> float:
-    """Seconds until `GET /health/ready` answers 200. Raises Failed with the log's end if it never does."""
+def await_ready(
+    name: str, port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/health/ready"
+) -> float:
+    """Seconds until `GET path` answers 200. Raises Failed with the log's end if it never does."""
     start = time.monotonic()
     while time.monotonic() - start < STARTING and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
         try:
-            connection.request("GET", "/health/ready")
+            connection.request("GET", path)
             if connection.getresponse().status == 200:
                 return time.monotonic() - start
         except (OSError, http.client.HTTPException):
@@ -142,4 +164,5 @@ def headgate(
     with running(command, cores, os.environ, log) as process:
         ready = await_ready("headgate", port, process, log)
         await_ready("headgate's control plane", admin_port, process, log)
-        yield Contestant(name, port, process.pid, ready, directory, admin_port)
+        manner = Manner("/v1/chat/completions", "{name}")
+        yield Contestant(name, port, process.pid, ready, directory, admin_port, manner)

@@ -18,7 +18,8 @@
 #include "samples.h"
 
 enum { CONNECTIONS = 4096, INPUT = 64 * 1024, REQUEST = 256 * 1024, SMALL = 16 * 1024, USERS = 100000, ERRORS = 100 };
-static const char DONE[] = "data: [DONE]\n\n", ANSWER_END[] = ":\"default\"}";
+static const char DONE[] = "data: [DONE]\n\n";
+static const char *answer_end = ":\"default\"}";
 static const uint64_t PATIENCE = 10 * SECOND;
 
 struct connection {
@@ -126,7 +127,7 @@ static void finish(struct connection *connection)
     char why[80] = "";
     if (connection->have > 0)
         snprintf(why, sizeof why, "bytes after the answer's end");
-    else if (!answer_ends_with(answer, expected_events ? DONE : ANSWER_END))
+    else if (!answer_ends_with(answer, expected_events ? DONE : answer_end))
         snprintf(why, sizeof why, "the body does not end as the upstream's does");
     else if (expected_events && answer->events != expected_events)
         snprintf(why, sizeof why, "%ld events instead of %d", answer->events, expected_events);
@@ -231,7 +232,7 @@ static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
         {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'w'}, {"rate", 1, NULL, 'r'},
-        {"ramp", 1, NULL, 'm'},        {"events", 1, NULL, 'e'},  {NULL, 0, NULL, 0},
+        {"ramp", 1, NULL, 'm'},        {"events", 1, NULL, 'e'},  {"end", 1, NULL, 'x'},    {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
         switch (option) {
@@ -241,10 +242,11 @@ static void read_options(int argc, char **argv)
         case 'r': rate = atof(optarg); break;
         case 'm': ramp = atof(optarg); break;
         case 'e': expected_events = atoi(optarg); break;
+        case 'x': answer_end = optarg; break;
         default: exit(2);
         }
     }
-    if (argc - optind != 2 || connection_count < 1 || connection_count > CONNECTIONS) {
+    if (argc - optind != 2 || connection_count < 1 || connection_count > CONNECTIONS || strlen(answer_end) > TAIL) {
         fprintf(stderr, "usage: load PORT REQUEST [options]; at most %d connections\n", CONNECTIONS);
         exit(2);
     }

@@ -55,10 +55,10 @@ x-stainless-read-timeout: 600
 """
 
 
-def request(port: int, path: str, model: str, key: str, *, stream: bool) -> bytes:
+def request(port: int, path: str, model: str, key: str, *, stream: bool, bare: bool = False) -> bytes:
     """A whole HTTP request as the `openai` client sends it, its body about 1 KB.
 
-    `########` in it becomes the user's number.
+    `########` in it becomes the user's number. `bare`: without metadata and user.
     """
     body: dict[str, object] = {
         "messages": MESSAGES,
@@ -68,6 +68,8 @@ def request(port: int, path: str, model: str, key: str, *, stream: bool) -> byte
         "temperature": 0.2,
         "user": "contestant-########",
     }
+    if bare:
+        del body["metadata"], body["user"]
     if stream:
         body["stream"] = True
     text = json.dumps(body, separators=(",", ":")).encode()
@@ -102,13 +104,18 @@ class Result:
     first_event: Mapping[str, float]
 
 
-def run(load: Load, port: int, path: Path, name: str) -> Result:
-    """Sends the request in the file `path` to 127.0.0.1:`port`. Raises Failed when an answer was wrong."""
+def run(load: Load, port: int, path: Path, name: str, end: str = "") -> Result:
+    """Sends the request in the file `path` to 127.0.0.1:`port`. Raises Failed when an answer was wrong.
+
+    `end`: how the body of a right answer ends, if not as the upstream's does.
+    """
     command = [str(program("load")), str(port), str(path)]
     command += ["--connections", str(load.connections), "--seconds", str(load.seconds)]
     command += ["--warmup", str(load.warmup), "--rate", str(load.rate), "--ramp", str(load.ramp)]
     if load.stream:
         command += ["--events", str(EVENTS)]
+    if end:
+        command += ["--end", end]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{name}: {done.stderr.strip()}")

@@ -27,8 +27,8 @@ from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers, response_headers
 from gateway.data.parse import dump_json, parse_json
 from gateway.data.record import Recorder
-from gateway.data.sse import Splitter
 from gateway.data.table import Table
+from gateway.sse import Splitter
 from routing.compile import compile_snapshot
 from routing.cost import cost_usd, usage_of
 from routing.decide import decide
@@ -111,7 +111,7 @@ def pieces() -> dict[str, Callable[[], object]]:
     def recorded() -> None:
         recorder.finished(account, perf_counter())
         if next(numbers) % 1000 == 0:
-            recorder.flush({}, [])
+            recorder.flush({}, [], [])
 
     return {
         "parse HTTP": lambda: hear(raw),

@@ -57,7 +57,7 @@ def measured(contestant: Contestant, scenario: Scenario, stretch: float) -> Read
         load = replace(load, seconds=load.seconds * stretch)
     path = contestant.request(scenario.prefix, stream=load.stream)
     before = family(contestant.pid) if contestant.pid else []
-    result = run(load, contestant.port, path, f"{contestant.name}, {scenario.name}")
+    result = run(load, contestant.port, path, f"{contestant.name}, {scenario.name}", contestant.manner.end)
     cost = spent(before, family(contestant.pid)) if contestant.pid else {}
     everybody = sum(seconds for _, seconds in cost.values()) * 1e6
     workers = [seconds * 1e6 for role, seconds in cost.values() if role == "worker"]

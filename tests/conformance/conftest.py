@@ -4,15 +4,51 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conformance.programs import TOOLS, Client
+from tests.conformance.programs import TOOLS, Client, Report
 from tests.conformance.serving import serving
+from tests.conformance.tally import Tally
 from tests.support.gateway import Gateway
+
+CLIENT = "client"
+"""The property of a test that says for which client it counts."""
+TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Everybody counts into one tally."""
+    config.stash[TALLY] = Tally()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was counted, the tests of each client among it."""
+    tally = config.stash[TALLY]
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for one in terminalreporter.getreports(outcome):
+            for client in (value for name, value in one.user_properties if name == CLIENT):
+                _count(tally, client, outcome, one)
+    if lines := tally.lines():
+        terminalreporter.section("counts")
+        terminalreporter.write_line("\n".join(lines))
+
+
+def _count(tally: Tally, client: str, outcome: str, one: pytest.TestReport) -> None:
+    if outcome == "skipped":
+        reason = one.longrepr[2] if isinstance(one.longrepr, tuple) else str(one.longrepr)
+        tally.count(client, skipped=Counter([reason.removeprefix("Skipped: ")]))
+    else:
+        tally.count(client, passed=outcome == "passed", failed=outcome != "passed")
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Where a test adds what it counts."""
+    return request.config.stash[TALLY]
 
 
 @pytest.fixture(scope="session")
@@ -23,21 +59,23 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="session")
-def reports() -> dict[str, dict[str, Any]]:
-    """What each client that has run reported."""
+def reports() -> dict[tuple[str, str], Report]:
+    """What each client that has run reported, by client and route."""
     return {}
 
 
 @pytest.fixture
 def report(
-    request: pytest.FixtureRequest, gateway: Gateway, reports: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """What the client that the test is parametrised with saw."""
-    client: Client = request.param
-    if client.name not in reports:
+    request: pytest.FixtureRequest, gateway: Gateway, reports: dict[tuple[str, str], Report]
+) -> Report:
+    """What the client that the test is parametrised with saw of the route."""
+    client: Client
+    client, route = request.param
+    request.node.user_properties.append((CLIENT, f"{client.name}: {route}"))
+    if (client.name, route) not in reports:
         key = gateway.headers("judge")["authorization"].removeprefix("Bearer ")
-        reports[client.name] = client.drive(f"http://127.0.0.1:{gateway.port}/v1", key)
-    return reports[client.name]
+        reports[client.name, route] = client.drive(f"http://127.0.0.1:{gateway.port}/v1", key, route)
+    return reports[client.name, route]
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.endpoints import CHAT, Endpoint
 from gateway.data.relay import DONE, Interrupted, relay_stream
-from gateway.data.sse import MAX_EVENT
 from gateway.run import Run
+from gateway.sse import MAX_EVENT
 from routing.cost import Usage
 from routing.fallback import Result
 from routing.snapshot import Variant

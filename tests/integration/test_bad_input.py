@@ -69,7 +69,7 @@ FIELDS = [
     ({"n": True}, "n"),
     ({"stream": "true"}, "stream"),
     ({"max_tokens": -1}, "max_tokens"),
-    ({"stream_options": {}}, "stream_options"),
+    ({"stream_options": True}, "stream_options"),
     ({"metadata": CANARY}, "metadata"),
     ({"model": None}, "model"),
     ({"model": 7}, "model"),

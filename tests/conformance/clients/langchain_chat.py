@@ -1,20 +1,25 @@
-"""Drives a gateway with langchain-openai: URL and key as arguments, a JSON report on stdout."""
+"""Drives a gateway with langchain-openai; see reporting.py."""
 
 from __future__ import annotations
 
-import json
-import sys
 from importlib.metadata import version
 from typing import Any
 
 import openai
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
+from reporting import FAULTS, KEY, MODEL, NOBODY, ORDER, QUESTION, TOOL, URL, WEATHER, report
 
-URL, KEY = sys.argv[1:]
-QUESTION = "Write a program that adds two numbers."
+
+class Order(BaseModel):
+    """A structured answer."""
+
+    drink: str
+    count: int
 
 
-def _model(key: str = KEY, name: str = "solver") -> ChatOpenAI:
+def _model(key: str = KEY, name: str = MODEL) -> ChatOpenAI:
     return ChatOpenAI(base_url=URL, api_key=key, model=name, max_retries=0, timeout=20)
 
 
@@ -51,9 +56,42 @@ def stream_with_usage() -> dict[str, Any]:
     return _read(usage=True)
 
 
-def _refusal(model: ChatOpenAI) -> dict[str, Any]:
+def tools() -> dict[str, Any]:
+    model = _model().bind_tools([TOOL])
+    messages: list[Any] = [HumanMessage(WEATHER)]
+    answer = model.invoke(messages)
+    (call,) = answer.tool_calls
+    messages += [answer, ToolMessage("21 degrees", tool_call_id=call["id"])]
+    return {
+        "finish": answer.response_metadata["finish_reason"],
+        "id": call["id"],
+        "name": call["name"],
+        "arguments": call["args"],
+        "final": model.invoke(messages).content,
+    }
+
+
+def streamed_tools() -> dict[str, Any]:
+    whole: Any = None
+    for chunk in _model().bind_tools([TOOL]).stream(WEATHER):
+        whole = chunk if whole is None else whole + chunk
+    (call,) = whole.tool_calls
+    return {
+        "finish": whole.response_metadata["finish_reason"],
+        "id": call["id"],
+        "name": call["name"],
+        "arguments": call["args"],
+    }
+
+
+def structured() -> dict[str, Any]:
+    answer: Any = _model().with_structured_output(Order, method="json_schema").invoke(ORDER)
+    return answer.model_dump()
+
+
+def _refusal(model: ChatOpenAI, text: str = QUESTION) -> dict[str, Any]:
     try:
-        model.invoke(QUESTION)
+        model.invoke(text)
     except openai.APIStatusError as error:
         return {
             "error": _openai_name(error),
@@ -71,13 +109,19 @@ def _openai_name(error: Exception) -> str:
 
 
 def bad_key() -> dict[str, Any]:
-    return _refusal(_model(key="hg_nobody"))
+    return _refusal(_model(key=NOBODY))
 
 
 def unknown_model() -> dict[str, Any]:
     return _refusal(_model(name="no-such-model"))
 
 
+def faults() -> dict[str, Any]:
+    return {name: _refusal(_model(), text) for name, text in FAULTS.items()}
+
+
 if __name__ == "__main__":
-    cases = (chat, stream, stream_with_usage, bad_key, unknown_model)
-    print(json.dumps({"version": version("langchain-openai"), **{case.__name__: case() for case in cases}}))
+    report(
+        version("langchain-openai"),
+        chat, stream, stream_with_usage, tools, streamed_tools, structured, bad_key, unknown_model, faults,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.explain import command
-from gateway.supervisor.state import open_state
+from gateway.state import open_state
 
 CONFIG = """
 upstreams:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.data.endpoints import RESPONSES
-from gateway.data.sse import EventTooLarge, PatientSplitter
+from gateway.sse import EventTooLarge, PatientSplitter
 from routing.cost import Usage
 from routing.fallback import Result
 from tests.fuzz.cuts import chunkings

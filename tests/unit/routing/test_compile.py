@@ -19,6 +19,7 @@ from routing.decide import decide
 from routing.rollout.state import RolloutState
 from routing.snapshot import (
     BASIS_POINTS,
+    NATIVE,
     BreakerRule,
     Cascade,
     Condition,
@@ -263,7 +264,9 @@ def test_upstreams() -> None:
     google = upstreams["google"]
     assert (google.provider, google.ask_usage) == ("gemini", False)
     assert google.base_url == "https://generativelanguage.googleapis.com/v1beta/openai"
-    assert (upstreams["native"].provider, upstreams["other"].provider) == ("litellm", "litellm")
+    native = upstreams["native"]
+    assert (native.provider, upstreams["other"].provider) == (NATIVE, "litellm")
+    assert native.base_url == "https://generativelanguage.googleapis.com/v1beta"
     assert (upstreams["other"].api_key, upstreams["other"].base_url) == ("o-test", "")
     assert (upstreams["keyless"].api_key, upstreams["keyless"].base_url) == ("", "http://vllm:8000/v1")
     assert upstreams["sim"].options == {
@@ -294,6 +297,31 @@ def test_models_directly() -> None:
     assert (decision.variant.model, decision.variant.upstream) == ("any/model", "sim")
     assert decision.variant.price is None
     assert snapshot.direct["google"].variants["google/*"].endpoints == {"chat", "embeddings"}
+
+
+NATIVELY = "routes: {r: {variants: {v: {upstream: native, model: gemini-2.5-flash}}, variant: v}}"
+TRANSLATED = "routes: {r: {variants: {v: {upstream: other, model: anthropic/claude}}, variant: v}}"
+
+
+def test_models_of_translated_upstreams_directly() -> None:
+    plain = compiled()
+    assert not plain.translates
+    assert plain.direct.keys().isdisjoint(("native", "other"))  # nothing has litellm loaded
+    native = compiled(NATIVELY)
+    assert native.translates and native.routes["r"].variants["v"].endpoints == {"chat"}
+    assert native.direct["native"].variants["native/*"].endpoints == {"chat"}
+    other = compiled(TRANSLATED)
+    assert other.translates and "other" not in other.direct  # its models say which host gets the key
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [("http://proxy:8000", "http://proxy:8000/v1beta"), ("http://proxy/v1beta", "http://proxy/v1beta"),
+     ("http://proxy/v1beta/openai", "http://proxy/v1beta"), ("http://proxy/own/", "http://proxy/own")],
+)  # fmt: skip
+def test_where_the_native_api_is(written: str, url: str) -> None:
+    upstreams = UPSTREAMS.replace("api: native", f"api: native, base_url: '{written}'")
+    assert compiled(NATIVELY, upstreams).upstreams["native"].base_url == url
 
 
 def test_keys_and_limits() -> None:

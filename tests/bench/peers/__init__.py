@@ -1,0 +1,1 @@
+"""Headgate beside the gateways that others made, on the same machine in the same run."""
