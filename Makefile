@@ -29,7 +29,7 @@ run: .venv/.run ## the demo: gateway, simulated upstreams and a simulated applic
 test: .venv/.dev ## unit and integration tests, with coverage; no apt or npm package
 ifeq ($(ARGS),)
 	@rm -f .coverage .coverage.*
-	@$(bin)/coverage run -m pytest
+	@$(bin)/coverage run -m pytest -n auto --dist loadfile
 	@$(bin)/coverage combine --quiet
 	@echo "headgate: coverage of routing/, which must be whole"
 	@$(bin)/coverage report --include='routing/*' --fail-under=100
@@ -48,7 +48,7 @@ check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, 
 	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
 
 .PHONY: conformance
-conformance: .venv/.dev $(clients:%=.tools/%/.done) ## real clients and openai-python's own tests through a real gateway; dashboards and rules on a real Prometheus
+conformance: .venv/.dev $(clients:%=.tools/%/.done) .tools/image/.done ## real clients and openai-python's own tests through a real gateway; dashboards and rules on a real Prometheus
 	@tests/conformance/install
 	@$(if $(OPENAPI),OPENAI_OPENAPI="$(abspath $(OPENAPI))") $(bin)/python -m pytest tests/conformance $(ARGS)
 
@@ -65,8 +65,12 @@ nightly: .venv/.dev .tools/openai-2/.done .tools/engine/.torch ## a real engine,
 	@touch $@
 
 .PHONY: bench
-bench: .venv/.dev ## speed, side by side with nginx on this machine
+bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
+
+.PHONY: bench-rollout
+bench-rollout: .venv/.dev ## what rollouts promise, simulated, beside a peeked z-test and fixed thresholds (ARGS="--runs 100 --rows drift")
+	@$(bin)/python -m tests.bench_rollout $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: .venv/.dev .tools/litellm-proxy/.done .tools/tensorzero/.done ## speed beside LiteLLM's proxy and TensorZero's gateway, in one run
@@ -76,6 +80,10 @@ bench-peers: .venv/.dev .tools/litellm-proxy/.done .tools/tensorzero/.done ## sp
 chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
 	@$(bin)/python -m tests.chaos $(ARGS)
 
+.PHONY: demo-check
+demo-check: .venv/.dev ## the demo's three scenarios from beginning to end, as a newcomer starts them
+	@$(bin)/python -m tests.demo_check $(ARGS)
+
 .PHONY: fuzz
 fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by coverage (ARGS="sse --seconds 600")
 	@.tools/fuzz/bin/python -m tests.fuzz $(ARGS)
@@ -83,7 +91,8 @@ fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by covera
 .PHONY: lock
 lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requirements
 	@.tools/uv/bin/uv lock
-	@for set in "run --group build" "dev --group dev" "image --extra litellm --group build" \
+	@for set in "run --group build" "dev --extra otel --group dev" \
+		"image --extra litellm --extra otel --group build" \
 		"fuzz --group fuzz"; do \
 		read -r name options <<< "$$set"; \
 		.tools/uv/bin/uv export -q --frozen --no-emit-project --no-annotate --no-header --no-default-groups \
@@ -139,6 +148,16 @@ clean: ## remove caches, reports and tools; .venv stays
 	@$(bin)/python $(pip) --require-hashes -r requirements/dev.txt
 	@$(bin)/python $(pip) --no-deps --no-build-isolation --editable .
 	@touch .venv/.run $@
+
+# What the image holds, litellm among it, with our own package as it is here.
+.tools/image/.done: requirements/image.txt pyproject.toml | .venv/.made
+	@echo "headgate: installing what the image holds into .tools (once, about half a minute)"
+	@$(bin)/python -m venv --without-pip .tools/image
+	@$(bin)/python -m pip --python .tools/image/bin/python --disable-pip-version-check --no-input \
+		install -qq --require-hashes -r $<
+	@$(bin)/python -m pip --python .tools/image/bin/python --disable-pip-version-check --no-input \
+		install -qq --no-deps --no-build-isolation --editable .
+	@touch $@
 
 .tools/%/.done: requirements/%.txt | .venv/.made
 	@echo "headgate: installing $* into .tools"

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from config.conditions import When
-from config.guardrails import Ratio
+from config.guardrails import OWN, Ratio
 from config.prices import Entry, names_ending, price, table_entry
 from config.problems import Finding, KeyPath
 from config.rollout import Rollout
 from config.routes import Route
 from config.schema import Config
+from config.upstreams import VENDORS, LitellmUpstream
 from config.variants import Price, Variant
 
 SOON = timedelta(days=90)
@@ -27,6 +28,7 @@ def advise(config: Config, today: date) -> Iterator[Finding]:
     for name, route in config.routes.items():
         for label, variant in route.variants.items():
             yield from _price(config, variant, ("routes", name, "variants", label))
+            yield from _vendor(config, variant, ("routes", name, "variants", label, "model"))
             yield from _retirement(config, variant, ("routes", name, "variants", label, "model"), today)
         for at, segment in enumerate(route.parts):
             place: KeyPath = () if route.segments is None else ("segments", at)
@@ -48,6 +50,15 @@ def _price(config: Config, variant: Variant, path: KeyPath) -> Iterator[Finding]
     message = f"`{variant.model}` is unpriced, so its cost is not known: give it a `price`"
     near = names_ending(variant.model)
     yield Finding(path, f"{message}, such as `price: {near}`" if near else message)
+
+
+def _vendor(config: Config, variant: Variant, path: KeyPath) -> Iterator[Finding]:
+    vendor = variant.model.partition("/")[0]
+    if isinstance(config.upstreams[variant.upstream], LitellmUpstream) and vendor not in VENDORS:
+        known = ", ".join(VENDORS)
+        yield Finding(
+            path, f"litellm's vendor `{vendor}` has not been tried with Headgate; known are {known}"
+        )
 
 
 def _retirement(config: Config, variant: Variant, path: KeyPath, today: date) -> Iterator[Finding]:
@@ -78,9 +89,9 @@ def _rollout(config: Config, name: str, route: Route, rollout: Rollout, path: Ke
         yield Finding((*path, "guardrails", metric), f"nobody can report what it needs: {why}")
     for metric, limits in guardrails.ratios.items():
         yield from _ratio(config, route, rollout, limits, (*path, "guardrails", metric))
-    for metric in ("errors", "latency_p95"):
+    for metric in OWN:
         if getattr(guardrails, metric) is None:
-            message = "is off, so promotion rests less on what the gateway measures itself"
+            message = "is off: it rolls nothing back, but promotion waits for it, at the default margin"
             yield Finding((*path, "guardrails", metric), message)
 
 

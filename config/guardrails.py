@@ -88,6 +88,9 @@ COMPARED = (
     "validation_passed", "needs_review", "errors", "score", "latency_p95", "time_to_first_token_p95",
 )  # fmt: skip
 COSTS = ("cost_per_request", "cost_per_success")
+OWN = ("errors", "latency_p95")
+"""Metrics that the gateway measures itself. Promotion always waits for them, so that it never rests on what
+clients report alone; switched off, they roll nothing back."""
 
 
 class Guardrails(Model):
@@ -111,6 +114,16 @@ class Guardrails(Model):
     def comparisons(self) -> dict[str, Comparison]:
         """The metrics tested for extra bad answers that are on."""
         return {metric: getattr(self, metric) for metric in COMPARED if getattr(self, metric) is not None}
+
+    @property
+    def needed(self) -> dict[str, Comparison]:
+        """What promotion waits for: the metrics that are on, and the gateway's own by their defaults."""
+        usual = Guardrails()
+        return {
+            metric: getattr(usual if getattr(self, metric) is None else self, metric)
+            for metric in COMPARED
+            if metric in OWN or getattr(self, metric) is not None
+        }
 
     @property
     def ratios(self) -> dict[str, Ratio]:

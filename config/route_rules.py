@@ -10,7 +10,7 @@ from config.rollout_rules import rollout_findings
 from config.routes import Assignment, Range, Route, Segment
 from config.schema import Config
 from config.units import write_share
-from config.upstreams import LitellmUpstream
+from config.upstreams import GeminiUpstream, LitellmUpstream, Upstream
 
 
 def route_findings(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
@@ -32,10 +32,8 @@ def _variants(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
         if upstream is None:
             message = f"there is no upstream `{variant.upstream}`"
             yield Finding((*here, "upstream"), message, needs=("upstreams", variant.upstream))
-        elif isinstance(upstream, LitellmUpstream) and "/" not in variant.model:
-            yield Finding(
-                (*here, "model"), "must be litellm's name, vendor/model, for an upstream of litellm"
-            )
+        else:
+            yield from _model(upstream, variant.model, (*here, "model"))
         system = variant.system
         if (
             system is not None
@@ -47,6 +45,16 @@ def _variants(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
     for name, other in hash_collisions(route.variants):
         message = f"has the same 32-bit hash as `{other}`; rename one of them"
         yield Finding((*path, "variants", name), message)
+
+
+def _model(upstream: Upstream, model: str, path: KeyPath) -> Iterator[Finding]:
+    """Where the name of the model decides what is called."""
+    place = model.rpartition("/")[0]
+    if isinstance(upstream, LitellmUpstream) and not place:
+        yield Finding(path, "must be litellm's name, vendor/model, for an upstream of litellm")
+    if isinstance(upstream, GeminiUpstream) and upstream.api == "native":
+        if place not in ("", "models", "tunedModels", "gemini"):
+            yield Finding(path, "must be the name of a Gemini model")
 
 
 def _segments(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
 from config.files import ExistingFile
-from config.model import BaseUrl, HeaderName, HeaderValue, Model, OptionalCredential
+from config.model import BaseUrl, HeaderName, HeaderValue, Many, Model, OptionalCredential
 from config.units import Duration, Share, share, write_share
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -16,8 +17,20 @@ GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta/openai"
 """Google's OpenAI-compatible endpoint."""
 
 
+Endpoint = Literal["chat", "completions", "embeddings", "responses"]
+
+
+def native_url(url: str) -> str:
+    """Where Google's native API is, if `url` is that of the compatible endpoint or has no path at all."""
+    url = url.removesuffix("/openai")
+    return url if urlsplit(url).path else f"{url}/v1beta"
+
+
 class OpenAIUpstream(Model):
-    """Any OpenAI-compatible server. `headers` and `query` are added to every call."""
+    """Any OpenAI-compatible server. `headers` and `query` are added to every call.
+
+    `endpoints` are those that it has; requests for others go elsewhere.
+    """
 
     provider: Literal["openai"]
     base_url: BaseUrl = OPENAI_URL
@@ -26,6 +39,9 @@ class OpenAIUpstream(Model):
     query: dict[str, HeaderValue] = {}
     ca_file: ExistingFile | None = None
     ask_usage: bool = True
+    endpoints: Annotated[Many[Endpoint], Field(min_length=1)] = (
+        "chat", "completions", "embeddings", "responses",
+    )  # fmt: skip
 
 
 class GeminiUpstream(Model):
@@ -41,12 +57,22 @@ class GeminiUpstream(Model):
     ask_usage: bool = True
 
 
+VENDORS = (
+    "anthropic", "cerebras", "deepinfra", "deepseek", "fireworks_ai", "gemini", "groq",
+    "hosted_vllm", "huggingface", "mistral", "nvidia_nim", "ollama_chat", "openai", "openrouter",
+    "perplexity", "sambanova", "together_ai", "xai",
+)  # fmt: skip
+"""litellm's vendors that are known to do with one key and one request a call, which is all that we send."""
+
+
 class LitellmUpstream(Model):
     """Everything else, translated by litellm; a variant's model is litellm's name, `vendor/model`."""
 
     provider: Literal["litellm"]
     base_url: BaseUrl | None = None
     api_key: OptionalCredential = None
+    headers: dict[HeaderName, HeaderValue] = {}
+    ca_file: ExistingFile | None = None
 
 
 class Latency(Model):

@@ -111,3 +111,4 @@ def configure(level: int = logging.INFO) -> None:
     writer.setFormatter(Lines() if os.isatty(STDERR) else Objects())
     logging.basicConfig(level=level, handlers=[writer], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of every start and end
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every URL, and webhooks' are secrets

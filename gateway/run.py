@@ -10,10 +10,12 @@ task of its own, which a run may await.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 
 class Gate(msgspec.Struct, kw_only=True, eq=False):
@@ -98,3 +100,23 @@ class Run(msgspec.Struct, eq=False):
             self._on_end(error)
         else:
             self._wait(waiting)
+
+
+async def in_task(awaitable: Awaitable[T]) -> T:
+    """Awaits in a task what waits at gates, which a task cannot do by itself; cancelled with it."""
+    ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    async def carry() -> None:
+        ended.set_result(await awaitable)
+
+    def on_end(error: BaseException | None) -> None:
+        if error is not None and not ended.done():
+            ended.set_exception(error)
+
+    run = Run(carry(), on_end)
+    run.resume()
+    try:
+        return await ended
+    except asyncio.CancelledError:
+        run.cancel()
+        raise

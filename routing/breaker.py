@@ -39,6 +39,8 @@ class Breaker(msgspec.Struct):
     _row: int = 0
     """Errors in a row."""
     _pauses: int = 0
+    failed_probes: int = 0
+    """Since it opened."""
     _closed: float = 0.0
     """When it closed last."""
     _half: float = 0.0
@@ -84,6 +86,7 @@ class Breaker(msgspec.Struct):
             self._now = (self._now[0] + 1, self._now[1])
         elif now >= self.until:
             self.until = self._probed = 0.0
+            self.failed_probes = 0
             self._closed = now
             self._row = 0
             self._now = self._before = (0, 0)
@@ -94,6 +97,7 @@ class Breaker(msgspec.Struct):
         self._now = (self._now[0], self._now[1] + 1)
         if self.until:
             if now >= self.until:
+                self.failed_probes += 1
                 self._open(now)
         elif self._row >= self.rule.errors or self._too_many(now):
             self._pauses = max(self._pauses - int((now - self._closed) / CALM), 0)

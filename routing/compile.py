@@ -16,6 +16,7 @@ from routing.rollout.state import RolloutState
 from routing.snapshot import (
     BASIS_POINTS,
     ENDPOINTS,
+    NATIVE,
     BreakerRule,
     Cascade,
     Condition,
@@ -40,7 +41,11 @@ from routing.snapshot import (
 NO_ROLLOUTS: Mapping[tuple[str, str], RolloutState] = {}
 MILLION = 1_000_000
 
-SERVES = {"gemini": frozenset(("chat", "embeddings"))}
+SERVES = {
+    "gemini": frozenset(("chat", "embeddings")),
+    NATIVE: frozenset(("chat",)),
+    "litellm": frozenset(("chat",)),
+}
 """The endpoints of providers that lack some of them."""
 
 
@@ -78,7 +83,11 @@ def compile_snapshot(
         lame_duck=config.server.lame_duck,
         drain=config.server.drain,
         passthrough=_passthrough(config.passthrough),
-        direct={name: _direct(name, upstream) for name, upstream in config.upstreams.items()},
+        direct={
+            name: _direct(name, upstream)
+            for name, upstream in config.upstreams.items()
+            if _directly(name, upstream, config)
+        },
     )  # fmt: skip
 
 
@@ -125,7 +134,7 @@ class _Compiler:
             drop=variant.drop,
             rename=tuple(variant.rename.items()),
             system=None if variant.system is None else System(variant.system.mode, variant.system.text),
-            endpoints=SERVES.get(upstream.provider, ENDPOINTS),
+            endpoints=_endpoints(upstream),
         )
 
     def _segment(
@@ -240,23 +249,60 @@ def _key(key: server.Key) -> Key:
     )
 
 
+def _provider(upstream: upstreams.Upstream) -> str:
+    """The adapter that speaks to an upstream."""
+    native = isinstance(upstream, upstreams.GeminiUpstream) and upstream.api == "native"
+    return NATIVE if native else upstream.provider
+
+
 def _upstream(name: str, upstream: upstreams.Upstream) -> Upstream:
     if isinstance(upstream, upstreams.SimulatedUpstream):
         return Upstream(name, upstream.provider, options=_behaviour(upstream))
     api_key = "" if upstream.api_key is None else upstream.api_key.get_secret_value()
     if isinstance(upstream, upstreams.LitellmUpstream):
-        return Upstream(name, upstream.provider, upstream.base_url or "", api_key)
-    native = isinstance(upstream, upstreams.GeminiUpstream) and upstream.api == "native"
+        return Upstream(
+            name,
+            upstream.provider,
+            upstream.base_url or "",
+            api_key,
+            headers=_revealed(upstream.headers),
+            ca_file="" if upstream.ca_file is None else str(upstream.ca_file),
+        )
+    provider = _provider(upstream)
     return Upstream(
         name=name,
-        provider="litellm" if native else upstream.provider,
-        base_url=upstream.base_url,
+        provider=provider,
+        base_url=upstreams.native_url(upstream.base_url) if provider == NATIVE else upstream.base_url,
         api_key=api_key,
-        headers=tuple((header, value.get_secret_value()) for header, value in upstream.headers.items()),
-        query=tuple((parameter, value.get_secret_value()) for parameter, value in upstream.query.items()),
+        headers=_revealed(upstream.headers),
+        query=_revealed(upstream.query),
         ca_file="" if upstream.ca_file is None else str(upstream.ca_file),
         ask_usage=upstream.ask_usage,
     )
+
+
+def _revealed(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value.get_secret_value()) for name, value in values.items())
+
+
+def _directly(name: str, upstream: upstreams.Upstream, config: schema.Config) -> bool:
+    """Whether requests may name `upstream/model`.
+
+    Not where litellm picks the host by the model's name, so that a key reaches no host but its own; and
+    where litellm would have to be loaded, only if a variant has it loaded.
+    """
+    provider = _provider(upstream)
+    if provider == "litellm":
+        return False
+    used = (variant.upstream for route in config.routes.values() for variant in route.variants.values())
+    return provider != NATIVE or name in used
+
+
+def _endpoints(upstream: upstreams.Upstream) -> frozenset[str]:
+    """What the upstream serves: what it is said to, or what its provider can."""
+    if isinstance(upstream, upstreams.OpenAIUpstream):
+        return frozenset(upstream.endpoints)
+    return SERVES.get(_provider(upstream), ENDPOINTS)
 
 
 def _behaviour(upstream: upstreams.SimulatedUpstream) -> dict[str, Any]:
@@ -279,7 +325,7 @@ def _direct(upstream: str, written: upstreams.Upstream) -> Route:
     from the configuration, never from clients.
     """
     name = f"{upstream}/*"
-    endpoints = SERVES.get(written.provider, ENDPOINTS)
+    endpoints = _endpoints(written)
     variant = Variant(name=name, hash=name_hash(name), upstream=upstream, model="", endpoints=endpoints)
     segment = Segment(name="all", hash=name_hash("all"), conditions=(), assignment=Fixed(variant), sample=0)
     return Route(name=name, hash=name_hash(name), names=(), variants={name: variant}, segments=(segment,))

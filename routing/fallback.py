@@ -9,6 +9,7 @@ server_error  yes                  yes            yes       5xx, or 200 whose fi
 rate_limited  if soon              yes            no        429
 denied        no                   yes            yes       401, 403, 404
 rejected      no                   no             no        400, 413, 422 and other 4xx
+filtered      no                   yes            no        withheld by the upstream's content filter
 broken        no                   no             yes       after commit
 """
 
@@ -29,6 +30,7 @@ class Result(StrEnum):
     RATE_LIMITED = "rate_limited"
     DENIED = "denied"
     REJECTED = "rejected"
+    FILTERED = "filtered"
     BROKEN = "broken"
     CANCELLED = "cancelled"
 
@@ -53,6 +55,9 @@ CONSEQUENCES = {
     Result.RATE_LIMITED: Consequence(retry=False, fallback=True, breaker=False),
     Result.DENIED: Consequence(retry=False, fallback=True, breaker=True),
     Result.REJECTED: NOTHING,
+    # Another model may answer, the same one would refuse again. It says nothing of the upstream's health: if
+    # the breaker counted it, one user's questions would take the variant from everybody.
+    Result.FILTERED: Consequence(retry=False, fallback=True, breaker=False),
     Result.BROKEN: Consequence(retry=False, fallback=False, breaker=True),
     Result.CANCELLED: NOTHING,
 }

@@ -17,11 +17,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from routing.trace import Tracing
+
 BASIS_POINTS = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
 
 ENDPOINTS = frozenset(("chat", "completions", "embeddings", "responses"))
 """What a request may ask of a variant."""
+
+NATIVE = "gemini-native"
+"""The provider of Gemini's native API, which configurations write as `provider: gemini, api: native`."""
+TRANSLATED = frozenset((NATIVE, "litellm"))
+"""Providers that cannot work before litellm has been loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,3 +313,14 @@ class Snapshot:
     direct: Mapping[str, Route] = field(default_factory=dict)
     """Upstream's name → the route of requests for `upstream/model`: one segment, one variant, whose model is
     filled in by the request."""
+    tracing: Tracing | None = None
+    """None: telemetry is off."""
+
+    @property
+    def translates(self) -> bool:
+        """Whether litellm is needed: a variant's upstream cannot be called without."""
+        return any(
+            self.upstreams[variant.upstream].provider in TRANSLATED
+            for route in self.routes.values()
+            for variant in route.variants.values()
+        )

@@ -37,6 +37,8 @@ class Kind(IntEnum):
     WHERE = 31  # worker → control plane: homes.Asked
     HOME = 32  # control plane → worker: homes.Told
     HAND_OVER = 9  # supervisor → worker: a successor accepts on your socket; finish and leave
+    WORLD = 20  # control plane → telemetry: wire.World; it gets workers' BATCH too, and DRAIN
+    LOST = 21  # telemetry → control plane: wire.Lost
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

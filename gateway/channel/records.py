@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from gateway.channel.spans import Spans
+
 
 class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What many exposures of a batch have in common, so that it is told, and thought about, once.
@@ -44,7 +46,8 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     """The record of one routed request, written once, at its end; its line says the rest.
 
     Times are seconds, cost is USD (negative: unpriced), `sealed` is the time in the request id, in
-    milliseconds since 1970 (0: it was never sealed).
+    milliseconds since 1970 (0: it was never sealed); `trace` is the id of the trace that it belongs to, 16
+    bytes, empty for none; `spans` are there where telemetry is on.
     """
 
     nonce: bytes
@@ -60,6 +63,8 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     reasoning: int
     cost: float
     items: int
+    trace: bytes = b""
+    spans: Spans | None = None
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):
@@ -85,6 +90,8 @@ class Deltas(msgspec.Struct, array_like=True, gc=False):
     """Upstream and variant."""
     lane: int = 0
     """0 or 1: which of its number's two links it reports on. Two processes never share one."""
+    failed_probes: list[tuple[str, str, int]] = []
+    """Route, variant, and how many probes have failed since its breaker opened."""
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):
@@ -106,7 +113,7 @@ class Exposures:
         self.count = 0
         self._items = bytearray()
 
-    def add(self, exposure: tuple[bytes | float, ...]) -> None:
+    def add(self, exposure: tuple[object, ...]) -> None:
         """Takes the fields of one more: a tuple takes half the time of an Exposure, and is the same bytes."""
         _encode_into(exposure, self._items, -1)
         self.count += 1

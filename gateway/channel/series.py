@@ -111,6 +111,12 @@ VALIDATIONS = Series(
     ("route", "variant", "result"),
 )
 
+TRANSITIONS = Series(
+    "headgate_rollout_transitions",
+    "Transitions of rollouts that this replica has made.",
+    ("route", "segment", "from", "to", "cause"),
+)
+
 COUNTERS = (
     REQUESTS, ATTEMPTS, TOKENS, COST, UNPRICED, ITEMS, APPLICATION_REQUESTS, APPLICATION_COST,
     DIFFICULTY_SOURCE, DIFFICULTY_INVALID, PASSTHROUGH,
@@ -118,7 +124,7 @@ COUNTERS = (
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
 """What workers count."""
 
-ALL_COUNTERS = (*COUNTERS, OUTCOMES, VALIDATIONS)
+ALL_COUNTERS = (*COUNTERS, OUTCOMES, VALIDATIONS, TRANSITIONS)
 ALL_HISTOGRAMS = (*HISTOGRAMS, OUTCOME_SCORE)
 """With what the control plane counts itself."""
 

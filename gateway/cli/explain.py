@@ -16,11 +16,14 @@ from config.environment import from_environment
 from config.load import load
 from config.problems import ConfigError
 from gateway.cli.client import check_url, post, refuse
+from gateway.control.controller.keep import kept
+from gateway.control.controller.wishes import wishes_of
 from gateway.control.errors import Refusal
 from gateway.control.explain import Question, answer
-from gateway.control.source import Secrets, compile_source
+from gateway.control.source import Secrets, compile_source, signing_keys_of
 from gateway.data.authenticate import LOCAL
-from gateway.supervisor.state import Unusable, open_state
+from gateway.state import Unusable, open_state
+from routing.rollout.epoch import first_epoch
 from routing.snapshot import Snapshot
 
 DEFAULT_FILE = Path("headgate.yaml")
@@ -54,7 +57,11 @@ def _headers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 )
 @click.option(
     "--request", "file", type=click.File("rb", lazy=True), required=True,
-    help="The JSON body of a chat completion; - reads it from the standard input.",
+    help="The JSON body of a request; - reads it from the standard input.",
+)  # fmt: skip
+@click.option(
+    "--endpoint", type=click.Choice(["chat", "completions", "embeddings", "responses"]), default="chat",
+    show_default=True, help="Where it would be sent.",
 )  # fmt: skip
 @click.option(
     "--header", "headers", multiple=True, callback=_headers, metavar="K:V",
@@ -69,6 +76,7 @@ def command(
     path: Path | None,
     url: str | None,
     file: BinaryIO,
+    endpoint: str,
     headers: dict[str, str],
     state: Path,
     as_json: bool,
@@ -76,11 +84,13 @@ def command(
     """Say where a request would go, and why, without sending it."""
     if url is not None and path is not None:
         raise click.UsageError("--config and --url exclude each other.")
-    body = _body(file)
+    question: dict[str, Any] = {"request": _body(file), "headers": headers}
+    if endpoint != "chat":
+        question["endpoint"] = endpoint
     if url is not None:
-        explanation = _ask(url, {"request": body, "headers": headers})
+        explanation = _ask(url, question)
     else:
-        explanation = _work_out(_snapshot(path, state), body, headers)
+        explanation = _work_out(_snapshot(path, state), question)
     if as_json:
         click.echo(json.dumps(explanation, ensure_ascii=False))
     else:
@@ -105,17 +115,23 @@ def _snapshot(path: Path | None, state: Path) -> Snapshot:
         loaded = from_environment(os.environ) if path is None else load(path, os.environ)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    return compile_source(loaded.config, _secrets(state), revision=1)
+    secrets = _secrets(state)
+    known = kept(state, signing_keys_of(loaded.config, secrets))
+    first = {
+        name: first_epoch(wish.identity, wish.plan, 0).document
+        for name, wish in wishes_of(loaded.config).items()
+    }
+    return compile_source(loaded.config, secrets, 1, first | known)
 
 
 def _secrets(state: Path) -> Secrets:
     """The deployment's secrets, without which buckets are not those of its gateway."""
     if (state / "keys" / "unit.key").is_file():
         try:
-            kept = open_state(state)
+            opened = open_state(state)
         except Unusable as error:
             raise click.ClickException(str(error)) from None
-        return Secrets(kept.signing_key, kept.unit_key)
+        return Secrets(opened.signing_key, opened.unit_key)
     click.echo(
         f"note: {state} is not a gateway's state directory, so buckets are an example; name it with --state, "
         "or ask the gateway with --url",
@@ -124,9 +140,9 @@ def _secrets(state: Path) -> Secrets:
     return Secrets(bytes(32), bytes(32))
 
 
-def _work_out(snapshot: Snapshot, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+def _work_out(snapshot: Snapshot, question: dict[str, Any]) -> dict[str, Any]:
     try:
-        return answer(snapshot, Question(request=body, headers=headers), LOCAL)
+        return answer(snapshot, Question(**question), LOCAL)
     except Refusal as refusal:
         raise click.ClickException(refusal.message) from None
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "gateway.cli.check:command",
     "explain": "gateway.cli.explain:command",
     "outcome": "gateway.cli.outcome:command",
+    "rollout": "gateway.cli.rollout.command:command",
     "upstream": "gateway.cli.upstream:command",
     "keys": "gateway.cli.keys:command",
 }

@@ -152,7 +152,7 @@ def _units(
     """
     needed = {"min_samples": ceil(stage.min_samples / chance)} | {
         metric: units_to_promote(limits.margin, USUAL_RATES[metric], chance, limits.promote_alpha)
-        for metric, limits in plan.guardrails.comparisons.items()
+        for metric, limits in plan.guardrails.needed.items()
     }
     for metric, units in needed.items():
         days = None if rate is None else units / compared / rate / SECONDS_A_DAY

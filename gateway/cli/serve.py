@@ -13,13 +13,16 @@ import click
 from config.environment import from_environment
 from config.load import Loaded, load
 from config.problems import ConfigError
+from gateway.control.controller.first import first_look
+from gateway.control.controller.keep import kept as kept_rollouts
 from gateway.control.source import Secrets, Source, compile_source, fingerprint
+from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
+from gateway.state import Unusable, adopt_unit_key, open_state
 from gateway.store.registry import StoreRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
-from gateway.supervisor.state import Unusable, open_state
 from gateway.supervisor.supervisor import Listeners, Supervisor
 
 DEFAULT_FILE = Path("headgate.yaml")
@@ -66,7 +69,7 @@ def command(
     except (ProviderRefused, StoreRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
-    for warning in source.loaded.warnings:
+    for warning in (*source.loaded.warnings, *telemetry_of(os.environ)[1]):
         log.warning("%s", warning)
     raise_descriptor_limit()
     try:
@@ -88,10 +91,20 @@ def first_source(path: Path | None, state: Path) -> Source:
     prints = fingerprint(loaded.files) | before
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
-    snapshot = compile_source(loaded.config, secrets, 1)
+    telemetry, _ = telemetry_of(os.environ)
+    snapshot = compile_source(loaded.config, secrets, 1, {}, telemetry)  # refuses before anything is touched
+    keys = snapshot.signing_keys
+    known = kept_rollouts(kept.directory, keys)
+    shared, documents = asyncio.run(first_look(loaded.config, state, keys, kept.unit_key, known))
+    if shared != kept.unit_key:
+        adopt_unit_key(kept.directory, shared)
+        secrets = Secrets(kept.signing_key, shared)
+    if documents or shared != kept.unit_key:
+        snapshot = compile_source(loaded.config, secrets, 1, documents, telemetry)
     return Source(
-        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time()
-    )
+        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
+        documents, telemetry,
+    )  # fmt: skip
 
 
 def _load(path: Path | None) -> Loaded:

@@ -1,6 +1,7 @@
 """The admin port: metrics, health and the admin API. Every path but /metrics and /health/* asks for a key."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from gateway.control import access, explain
 from gateway.control.errors import Refusal, install
 from gateway.control.plane import Plane
 from gateway.control.requests import describe_request
+from gateway.control.rollout_api import add_rollouts
 from gateway.store.base import StoreError
 from routing.request_id import InvalidRequestId
 from routing.snapshot import Key
@@ -26,6 +28,7 @@ def make_app(plane: Plane) -> FastAPI:
     install(app)
     _add_open(app, plane)
     _add_admin(app, plane)
+    add_rollouts(app, plane, partial(_admits, plane))
     _add_docs(app, plane)
     return app
 
@@ -45,7 +48,7 @@ def _add_open(app: FastAPI, plane: Plane) -> None:
     @app.get("/metrics", response_class=Response)
     async def metrics(request: Request) -> Response:
         """What Prometheus scrapes."""
-        body, content_type = plane.metrics.render(request.headers.get("accept", ""))
+        body, content_type = plane.metrics.render(request.headers.get("accept", ""), plane.exposures)
         return Response(body, headers={"content-type": content_type})
 
     @app.get("/health/live")

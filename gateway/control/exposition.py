@@ -12,29 +12,63 @@ from itertools import accumulate
 
 from gateway.channel.records import Histogram
 from gateway.channel.series import Labels, Series
+from gateway.control.exemplars import Exemplar, Exemplars
+
+CLASSIC = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+UNITS = ("seconds", "bytes", "ratio", "usd")
+
+
+def wants_openmetrics(accept: str) -> bool:
+    """Whether `Accept` prefers OpenMetrics 1.0, or any version of it, to the classic format."""
+    best = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for choice in accept.split(","):
+        kind, *rest = (part.strip() for part in choice.lower().split(";"))
+        options = dict(part.split("=", 1) for part in rest if "=" in part)
+        if kind not in best or kind != "text/plain" and options.get("version", "1.0.0").strip('"') != "1.0.0":
+            continue
+        try:
+            best[kind] = max(best[kind], float(options.get("q", "1")))
+        except ValueError:
+            continue
+    openmetrics, classic = best.values()
+    return openmetrics > 0 and openmetrics >= classic
+
+
+def unit_of(name: str) -> str:
+    """The unit with which a family's name ends; empty: none."""
+    last = name.rpartition("_")[2]
+    return last if last in UNITS else ""
 
 
 class Exposition:
-    """Renders the same series again and again."""
+    """Renders the same series again and again. With exemplars it is OpenMetrics, else the classic format."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Labels], list[str]] = {}
 
-    def counter(self, one: Series, totals: Mapping[Labels, float], *, openmetrics: bool) -> Iterable[str]:
+    def counter(
+        self, one: Series, totals: Mapping[Labels, float], exemplars: Exemplars | None = None
+    ) -> Iterable[str]:
         """The lines of one family."""
-        yield from _heading(one, "counter", one.name if openmetrics else f"{one.name}_total")
+        yield _heading(one, "counter", openmetrics=exemplars is not None)
         for labels, total in totals.items():
             (name,) = self._known.get((one.name, labels)) or self._name_counter(one, labels)
-            yield f"{name}{total!r}\n"
+            shown = exemplars.of(one, labels) if exemplars is not None else None
+            yield f"{name}{total!r}{shown[0].text if shown else ''}\n"
 
-    def histogram(self, one: Series, sums: Mapping[Labels, Histogram]) -> Iterable[str]:
+    def histogram(
+        self, one: Series, sums: Mapping[Labels, Histogram], exemplars: Exemplars | None = None
+    ) -> Iterable[str]:
         """The lines of one family."""
-        yield from _heading(one, "histogram", one.name)
+        yield _heading(one, "histogram", openmetrics=exemplars is not None)
         for labels, histogram in sums.items():
             names = self._known.get((one.name, labels)) or self._name_histogram(one, labels)
             counts = list(accumulate(histogram.counts))
             counts.append(counts[-1])
-            yield "".join([f"{name}{count}\n" for name, count in zip(names[1:], counts, strict=True)])
+            shown = exemplars.of(one, labels) if exemplars is not None else None
+            lines = [f"{name}{count}\n" for name, count in zip(names[1:], counts, strict=True)]
+            yield "".join(_shown(lines, shown) if shown else lines)
             yield f"{names[0]}{float(histogram.sum)!r}\n"
 
     def _name_counter(self, one: Series, labels: Labels) -> list[str]:
@@ -53,9 +87,22 @@ class Exposition:
         return names
 
 
-def _heading(one: Series, kind: str, name: str) -> Iterable[str]:
+def _heading(one: Series, kind: str, *, openmetrics: bool) -> str:
     text = one.help.replace("\\", "\\\\").replace("\n", "\\n")
-    yield f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
+    name, unit = one.name, ""
+    if openmetrics:
+        text = text.replace('"', '\\"')
+        unit = f"# UNIT {name} {unit_of(name)}\n" if unit_of(name) else ""
+    elif kind == "counter":
+        name = f"{name}_total"
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n{unit}"
+
+
+def _shown(lines: list[str], exemplars: Mapping[int, Exemplar]) -> list[str]:
+    """The buckets' lines with what stands behind some of them."""
+    for bucket, exemplar in exemplars.items():
+        lines[bucket] = f"{lines[bucket][:-1]}{exemplar.text}\n"
+    return lines
 
 
 def _pairs(one: Series, labels: Labels) -> list[str]:

@@ -65,7 +65,8 @@ class Gathering:
             self._epochs[place] = epoch = _Epoch(*place, terms.depth, Surplus(terms.depth))
         candidate = terms.candidate is not None and line.variant == terms.candidate.name
         common = line.period, line.compared, line.reference, line.stratum_index, candidate
-        group = Group(common, line.status, line.served == line.variant, line.streamed, NOT_FROZEN)
+        p95 = NOT_FROZEN if terms.document is None else terms.document.p95(line.period, line.reference)
+        group = Group(common, line.status, line.served == line.variant, line.streamed, p95)
         rest = exposures
         if group.apart:
             alone = [one for one in exposures if is_alone(one.unit, one.sealed)]
@@ -80,7 +81,7 @@ class Gathering:
         free = max(HELD - len(epoch.facts), 0)
         if len(rest) > free:
             self._dropped(len(rest) - free)
-        epoch.facts += [_fact(line, one, candidate) for one in rest[:free]]
+        epoch.facts += [_fact(line, one, candidate, p95) for one in rest[:free]]
 
     @staticmethod
     def _surplus(epoch: _Epoch, line: Line, exposure: Exposure) -> bool:
@@ -124,7 +125,7 @@ class Gathering:
                 del self._epochs[place]
 
 
-def _fact(line: Line, exposure: Exposure, candidate: bool) -> tuple[UnitKey, Fact]:
+def _fact(line: Line, exposure: Exposure, candidate: bool, p95: P95) -> tuple[UnitKey, Fact]:
     key = UnitKey(line.period, line.compared, exposure.unit)
     time = exposure.sealed or int(exposure.time * MILLISECONDS)
     request = Request(key, time, exposure.nonce, line.reference, line.stratum_index, candidate)
@@ -133,4 +134,4 @@ def _fact(line: Line, exposure: Exposure, candidate: bool) -> tuple[UnitKey, Fac
         line.status, line.served == line.variant, exposure.attempts, exposure.duration, line.streamed,
         exposure.first_token, cost,
     )  # fmt: skip
-    return key, exposed(request, ending, NOT_FROZEN)
+    return key, exposed(request, ending, p95)

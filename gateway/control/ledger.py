@@ -32,7 +32,7 @@ PAUSE = 0.5
 LONGEST_PAUSE = 4.0
 """… and at last."""
 REMEMBERED = 10_000
-"""Entries whose statuses are remembered."""
+"""Entries that are remembered by their ids."""
 OTHER = "_other"
 GATEWAY, VALIDATION = "gateway", "validation_passed"
 KEPT = 90 * 86_400.0
@@ -62,7 +62,7 @@ class Ledger:
         self._log = log
         self._counted = counted
         self._waiting: dict[str, asyncio.Future[list[str]]] = {}
-        self._told: dict[str, list[str]] = {}  # the last entries' statuses
+        self._told: dict[str, None] = {}  # the last entries, in their order
         self._gathering = Gathering(store, dropped)
         self.away = False
         """Whether the store could not be reached lately."""
@@ -182,7 +182,7 @@ class Ledger:
                         outcome.nonce, entry.time / MILLISECONDS, entry.source, outcome.report, statuses[-1],
                         self._where(outcome.of),
                     )  # fmt: skip
-            self._remember(entry.id, statuses)
+            self._remember(entry.id)
             waiting = self._waiting.pop(entry.id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(statuses)
@@ -193,9 +193,9 @@ class Ledger:
         by_gateway = terms is not None and terms.by_gateway
         return report.field != VALIDATION or by_gateway == (report.source == GATEWAY)
 
-    def _remember(self, entry: str, statuses: list[str]) -> None:
+    def _remember(self, entry: str) -> None:
         """So that an entry which a worker handed in to two control planes is counted by one of them."""
-        self._told[entry] = statuses
+        self._told[entry] = None
         if len(self._told) > REMEMBERED:
             del self._told[next(iter(self._told))]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import add
@@ -17,19 +17,25 @@ from time import monotonic, time
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import generate_latest as classic
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as strict
 from prometheus_client.registry import Collector
 
 from gateway.channel import series
 from gateway.channel.records import Batch, Histogram
 from gateway.channel.series import Labels, Series
-from gateway.control.exposition import Exposition
+from gateway.control.exemplars import Exemplars
+from gateway.control.exposition import CLASSIC, OPENMETRICS, Exposition, unit_of, wants_openmetrics
+from gateway.control.exposures import Exposures
+from gateway.control.rollout_series import Shown, families
 from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
 
 SILENCE = 3.0
 """Seconds after which a worker that says nothing is taken for dead; a living one speaks every 0.1 s."""
+
+END = b"# EOF\n"
 
 
 @dataclass(slots=True)
@@ -39,6 +45,7 @@ class _Worker:
     heard: float
     gauges: Mapping[str, float] = field(default_factory=dict)
     open_breakers: Sequence[tuple[str, str]] = ()
+    failed_probes: Sequence[tuple[str, str, int]] = ()
 
 
 class Metrics(Collector):
@@ -50,11 +57,15 @@ class Metrics(Collector):
         self._histograms: dict[str, dict[Labels, Histogram]] = {one.name: {} for one in series.ALL_HISTOGRAMS}
         self._workers: dict[tuple[int, int], _Worker] = {}  # by number and lane
         self._dropped = 0
+        self._lost: Counter[str] = Counter()
         self._reload_failures = 0
         self._standings: dict[tuple[str, str], Mapping[str, Standing]] = {}
+        self._initialized: float | None = None
         self._snapshot: Snapshot | None = None
         self._since = 0.0
+        self._rollouts: Callable[[], tuple[bool, list[Shown]]] = lambda: (False, [])
         self._exposition = Exposition()
+        self._exemplars = Exemplars()
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -79,7 +90,9 @@ class Metrics(Collector):
                     known.sum += delta.sum
         place = deltas.worker, deltas.lane
         if deltas.gauges:
-            self._workers[place] = _Worker(monotonic(), deltas.gauges, deltas.open_breakers)
+            self._workers[place] = _Worker(
+                monotonic(), deltas.gauges, deltas.open_breakers, deltas.failed_probes
+            )  # fmt: skip
         else:
             self._workers.pop(place, None)
         self._dropped += batch.dropped
@@ -108,6 +121,19 @@ class Metrics(Collector):
         """An answer has been judged: `passed`, `failed` or `skipped`."""
         self._count(series.VALIDATIONS, (route, variant, result))
 
+    def moved(self, labels: Labels) -> None:
+        """This replica has moved a rollout: route, segment, from, to, cause."""
+        self._count(series.TRANSITIONS, labels)
+
+    def failed_probes(self, route: str, variant: str) -> int:
+        """Probes that have failed since the variant's breaker opened, of all workers."""
+        told = chain.from_iterable(worker.failed_probes for worker in self._alive().values())
+        return sum(failed for *place, failed in told if place == [route, variant])
+
+    def show_rollouts(self, shown: Callable[[], tuple[bool, list[Shown]]]) -> None:
+        """`shown` is asked at every scrape: whether this replica leads, and how rollouts stand."""
+        self._rollouts = shown
+
     def _count(self, one: Series, labels: Labels) -> None:
         totals = self._counters[one.name]
         totals[labels] = totals.get(labels, 0.0) + 1
@@ -124,27 +150,43 @@ class Metrics(Collector):
         """How the variants of a route's segment stand, as the store has it."""
         self._standings[place] = standings
 
+    def store_initialized(self, time: float) -> None:
+        """The store says that it was first used then, in seconds since 1970."""
+        self._initialized = time
+
+    def telemetry_lost(self, signal: str, count: int) -> None:
+        """So many requests, spans or reports of figures could not be sent; 0 shows that telemetry is on."""
+        self._lost[signal] += count
+
     def reload_failed(self) -> None:
         """An edit of the configuration was refused."""
         self._reload_failures += 1
 
     # ── what is seen ─────────────────────────────────────────────────────────────────────────────────
 
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """The exposition and its content type, as `accept` asks: Prometheus text or OpenMetrics."""
-        encode, content_type = choose_encoder(accept)
-        few = encode(self._registry)
-        openmetrics = content_type.startswith("application/openmetrics-text")
+    def render(self, accept: str, exposures: Exposures | None = None) -> tuple[bytes, str]:
+        """The exposition and its content type, as `accept` asks: the classic text format or OpenMetrics.
+
+        OpenMetrics has exemplars, of `exposures`.
+        """
+        exemplars = self._exemplars if wants_openmetrics(accept) else None
+        if exemplars is not None and exposures is not None:
+            exemplars.take(exposures.news())
         many = [
             *(
-                self._exposition.counter(one, self._counters[one.name], openmetrics=openmetrics)
+                self._exposition.counter(one, self._counters[one.name], exemplars)
                 for one in series.ALL_COUNTERS
             ),
-            *(self._exposition.histogram(one, self._histograms[one.name]) for one in series.ALL_HISTOGRAMS),
+            *(
+                self._exposition.histogram(one, self._histograms[one.name], exemplars)
+                for one in series.ALL_HISTOGRAMS
+            ),
         ]
-        end = b"# EOF\n" if openmetrics else b""
         text = "".join(chain.from_iterable(many)).encode()
-        return few.removesuffix(end) + text + end, content_type
+        if exemplars is None:
+            return classic(self._registry) + text, CLASSIC
+        few: bytes = strict(self._registry)  # type: ignore[no-untyped-call]
+        return few.removesuffix(END) + text + END, OPENMETRICS
 
     def describe(self) -> list[Metric]:
         """Nothing in advance: the registry need not collect to register."""
@@ -152,10 +194,16 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families with few lines, for the registry."""
+        for family in self._families():
+            family.unit = unit_of(family.name)
+            yield family
+
+    def _families(self) -> Iterator[Metric]:
         yield from self._worker_gauges()
         yield from self._breakers()
         yield from self._snapshot_gauges()
         yield from self._evidence()
+        yield from families(*self._rollouts())
         yield CounterMetricFamily(
             "headgate_config_reload_failures",
             "Edits of the configuration that were refused.",
@@ -164,6 +212,21 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "headgate_dropped_events", "Messages and records of workers that were lost.", self._dropped
         )
+        if self._lost:
+            lost = CounterMetricFamily(
+                "headgate_telemetry_lost",
+                "Spans (traces) and reports of figures (metrics) that could not be sent.",
+                labels=["signal"],
+            )
+            for signal, count in self._lost.items():
+                lost.add_metric([signal], count)
+            yield lost
+        if self._initialized is not None:
+            yield GaugeMetricFamily(
+                "headgate_store_initialized_timestamp_seconds",
+                "When the store was first used, as it says itself: new for one that has lost everything.",
+                self._initialized,
+            )
         build = GaugeMetricFamily("headgate_build_info", "The running version.", labels=["version"])
         build.add_metric([self._version], 1)
         yield build

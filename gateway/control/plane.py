@@ -7,6 +7,7 @@ import contextlib
 import logging
 import pickle
 from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
 from time import time
 from typing import Any
 
@@ -17,6 +18,9 @@ from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
 from gateway.channel.records import decode
 from gateway.control.contents import Contents
+from gateway.control.controller.first import UNIT_KEY
+from gateway.control.controller.keep import keep
+from gateway.control.controller.rollouts import Rollouts
 from gateway.control.event_log.event_log import EventLog
 from gateway.control.exposures import Exposures
 from gateway.control.homes import Homes
@@ -27,7 +31,10 @@ from gateway.control.ledger import Ledger
 from gateway.control.metrics import Metrics
 from gateway.control.source import Source
 from gateway.control.standing import Watcher
+from gateway.control.telemetry.sending import Sending
+from gateway.control.telemetry.world import world_of
 from gateway.control.terms import terms_of
+from gateway.state import Unusable, adopt_unit_key, replica_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.request_id import Opener
@@ -78,6 +85,16 @@ class Plane:
         self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
         self.homes = Homes(self.store, metrics.dropped)
+        self.rollouts = Rollouts(
+            self.store, replica_of(source.state), source.documents, metrics, self._moved, self._share_secret
+        )  # fmt: skip
+        self._moving: asyncio.Task[None] | None = None
+        self._adopting = asyncio.Lock()
+        self.sending: Sending | None = None
+        if source.telemetry is not None:
+            world = world_of(source.loaded.config, source.snapshot)
+            self.sending = Sending(source.telemetry, world, metrics.telemetry_lost)
+            metrics.telemetry_lost("traces", 0)
         self._take(source)
 
     @property
@@ -89,11 +106,14 @@ class Plane:
         self.source = source
         self.opener = self.intake.opener = Opener(source.snapshot.signing_keys)
         self.ledger.terms = self.intake.terms = self.watcher.terms = terms_of(
-            source.loaded.config, source.snapshot
+            source.loaded.config, source.snapshot, source.documents
         )
+        self.rollouts.take(source.loaded.config)
         self.judge.learn(source.loaded.config)
         self.log.take(source.loaded.config.capture)
         self.metrics.serves(source.snapshot, source.since)
+        if self.sending is not None:
+            self.sending.serves(world_of(source.loaded.config, source.snapshot))
         # After a control plane was killed between telling the supervisor and telling the workers, its
         # successor tells them; a worker that has this revision ignores it.
         message = pickle.dumps(source.snapshot, protocol=5)
@@ -101,9 +121,44 @@ class Plane:
             feed.push(message)
 
     async def adopt(self, source: Source) -> None:
-        """Serves a newer source: the supervisor first, so that a process started from now on has it."""
-        await self._supervisor.send(Kind.SOURCE, source.dump())
-        self._take(source)
+        """Serves another configuration, with rollouts as they are by now.
+
+        The supervisor gets it first, so that a process started from now on has it.
+        """
+        async with self._adopting:
+            before = self.source
+            revision = max(source.snapshot.revision, before.snapshot.revision + 1)
+            source = source.moved(before.secrets, dict(self.rollouts.documents), revision, time())
+            await self._supervisor.send(Kind.SOURCE, source.dump())
+            self._take(source)
+
+    def _moved(self) -> None:
+        """A rollout stands differently: workers have to know, and so has the next start of this machine."""
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.create_task(self._move())
+
+    async def _move(self) -> None:
+        while self.rollouts.documents != self.source.documents:
+            await self.adopt(self.source)
+            source = self.source
+            try:
+                await asyncio.to_thread(
+                    keep, source.state, source.snapshot.signing_keys, source.documents
+                )  # fmt: skip
+            except OSError as error:
+                log.error("the rollouts could not be kept for a start without the store: %s", error.strerror)
+
+    async def _share_secret(self) -> None:
+        """Takes the secret behind salts from the store, which gets ours if it has none. Raises StoreError."""
+        secrets = self.source.secrets
+        shared = await self.store.claim(UNIT_KEY, secrets.unit_key)
+        if shared != secrets.unit_key:
+            try:
+                await asyncio.to_thread(adopt_unit_key, self.source.state, shared)
+            except Unusable as error:
+                log.error("the secret that replicas share could not be kept: %s", error)
+            self.source = replace(self.source, secrets=replace(secrets, unit_key=shared))
+            await self.adopt(self.source)
 
     async def roll(self) -> None:
         """Has the workers replaced by new processes, one after another."""
@@ -111,21 +166,27 @@ class Plane:
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
-        return (
-            self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up(),
-            self.homes.keep_up(),
-        )  # fmt: skip
+        yield from (self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up())
+        yield self.homes.keep_up()
+        yield from self.rollouts.work()
+        if self.sending is not None:
+            yield self.sending.keep_up()
 
     async def close(self) -> None:
         """Brings to the store what it will take, and lets go."""
+        # Beside the rest, which must not be cut short because a receiver of telemetry takes its time.
+        sent = asyncio.create_task(self.sending.close()) if self.sending is not None else None
         await self.judge.close()
         with contextlib.suppress(StoreError):
             await self.ledger.flush()
         with contextlib.suppress(StoreError):
             await self.homes.flush()
+        await self.rollouts.close()
         await self.log.close()
         await self.journal.close()
         await self.store.close()
+        if sent is not None:
+            await sent
 
     def on_message(self, worker: Link, kind: Kind, message: bytes) -> None:
         """A worker has said something."""
@@ -133,9 +194,12 @@ class Plane:
             if kind is Kind.BATCH:
                 batch = decode(message)
                 self.metrics.merge(batch)
+                if self.sending is not None:
+                    self.sending.add(message, sum(len(exposures) for _, exposures in batch.exposures))
                 for line, exposures in batch.exposures:
                     self.exposures.add(line, exposures)
                     self.ledger.add(line, exposures)
+                    self.rollouts.add(line, exposures)
                     self.log.exposures(line, exposures, self.contents.of)
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))

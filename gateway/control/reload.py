@@ -81,13 +81,18 @@ class Reloader:
         self._refused = None
         self._seen = source.prints
         stale = outdated(self._plane.source, source)
+        heavier = source.snapshot.translates and not self._plane.snapshot.translates
         moved = self._plane.source.loaded.config.store != source.loaded.config.store
         await self._plane.adopt(source)
         if moved:
             log.warning("the store is another one now; that takes effect when the gateway is started again")
-        log.info("configuration reloaded, serving revision %d", source.snapshot.revision)
+        log.info("configuration reloaded, serving revision %d", self._plane.snapshot.revision)
+        self._plane.rollouts.events.publish("reload", {"revision": self._plane.snapshot.revision})
         if stale:
             log.info("files of upstreams have changed, which takes new workers: %s", ", ".join(stale))
+        if heavier:
+            log.info("a variant needs litellm, which takes new workers: loading it would hold up the others")
+        if stale or heavier:
             await self._plane.roll()
         for warning in source.loaded.warnings:
             log.warning("%s", warning)

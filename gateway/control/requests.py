@@ -16,7 +16,7 @@ from routing.evidence.outcomes import Outcome
 from routing.request_id import Identity, Opener, nonce_of
 from routing.snapshot import Snapshot
 
-HIDDEN = frozenset(("nonce", "unit", "sealed", "stratum_index"))
+HIDDEN = frozenset(("nonce", "unit", "sealed", "stratum_index", "spans"))
 """Fields of an exposure that mean nothing outside."""
 
 
@@ -75,6 +75,7 @@ def _named(things: Any, wanted: int) -> Any:
 def _readable(line: Line, exposure: Exposure) -> dict[str, object]:
     fields = msgspec.structs.asdict(line) | msgspec.structs.asdict(exposure)
     fields["time"] = _time(exposure.time)
+    fields["trace"] = exposure.trace.hex() or None
     fields["cost"] = exposure.cost if exposure.cost >= 0 else None
     return {name: value for name, value in fields.items() if name not in HIDDEN}
 

@@ -16,15 +16,18 @@ from pathlib import Path
 
 from config.load import Loaded
 from config.schema import Config
+from gateway.control.controller.wishes import states_of, wishes_of
+from gateway.control.telemetry.settings import Telemetry
 from gateway.providers.registry import verify
 from gateway.store.registry import make
 from routing.compile import compile_snapshot
+from routing.rollout.document import Document
 from routing.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The deployment's own secrets, 32 bytes each: see `gateway.supervisor.state`."""
+    """The deployment's own secrets, 32 bytes each: see `gateway.state`."""
 
     signing_key: bytes = field(repr=False)
     unit_key: bytes = field(repr=False)
@@ -35,7 +38,8 @@ class Source:
     """The configuration as loaded, the snapshot compiled from it, and since when (seconds, wall clock).
 
     `path` is None when the configuration came from environment variables: then there is nothing to watch.
-    `state` is the state directory. `prints` are the content hashes of the files it was read from.
+    `state` is the state directory. `prints` are the content hashes of the files it was read from. `documents`
+    are the rollouts' as last known, by name.
     """
 
     path: Path | None
@@ -45,11 +49,21 @@ class Source:
     secrets: Secrets = field(repr=False)
     snapshot: Snapshot
     since: float
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    telemetry: Telemetry | None = None
+    """What the environment asks to be sent; the same for as long as the gateway runs."""
 
     def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
         """The source after a good edit: the next revision. Raises ProviderRefused, StoreRefused."""
-        snapshot = compile_source(loaded.config, self.secrets, self.snapshot.revision + 1)
+        snapshot = compile_source(
+            loaded.config, self.secrets, self.snapshot.revision + 1, self.documents, self.telemetry
+        )
         return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
+
+    def moved(self, secrets: Secrets, documents: Mapping[str, Document], revision: int, now: float) -> Source:
+        """The same configuration under a new revision, with rollouts and secrets as they are now."""
+        snapshot = _compile(self.loaded.config, secrets, revision, documents, self.telemetry)
+        return replace(self, secrets=secrets, documents=documents, snapshot=snapshot, since=now)
 
     def dump(self) -> bytes:
         """The message of `Kind.SOURCE`."""
@@ -63,22 +77,46 @@ class Source:
         return source
 
 
-def compile_source(config: Config, secrets: Secrets, revision: int) -> Snapshot:
-    """The snapshot of a configuration; signing keys that it gives win over the deployment's own.
+def compile_source(
+    config: Config,
+    secrets: Secrets,
+    revision: int,
+    documents: Mapping[str, Document],
+    telemetry: Telemetry | None = None,
+) -> Snapshot:
+    """The snapshot of a configuration, its rollouts as the documents have them.
 
     Raises ProviderRefused when a worker could not make the provider of an upstream, StoreRefused for a store
     that cannot be. Not to be called where an event loop runs.
     """
+    snapshot = _compile(config, secrets, revision, documents, telemetry)
+    make(config.store.url.get_secret_value(), Path(), snapshot.signing_keys)
+    asyncio.run(_verify(snapshot))
+    return snapshot
+
+
+def signing_keys_of(config: Config, secrets: Secrets) -> tuple[bytes, ...]:
+    """The keys that the configuration gives, else the deployment's own."""
     keys = tuple(
         hashlib.blake2b(key.get_secret_value().encode(), digest_size=32, person=b"headgate-signing").digest()
         for key in config.server.signing_keys
     )
+    return keys or (secrets.signing_key,)
+
+
+def _compile(
+    config: Config,
+    secrets: Secrets,
+    revision: int,
+    documents: Mapping[str, Document],
+    telemetry: Telemetry | None,
+) -> Snapshot:
+    keys = signing_keys_of(config, secrets)
+    states = states_of(wishes_of(config).values(), documents)
     snapshot = compile_snapshot(
-        config, revision=revision, signing_keys=keys or (secrets.signing_key,), unit_key=secrets.unit_key
+        config, revision=revision, signing_keys=keys, unit_key=secrets.unit_key, rollouts=states
     )
-    make(config.store.url.get_secret_value(), Path(), snapshot.signing_keys)
-    asyncio.run(_verify(snapshot))
-    return snapshot
+    return snapshot if telemetry is None else replace(snapshot, tracing=telemetry.tracing)
 
 
 async def _verify(snapshot: Snapshot) -> None:

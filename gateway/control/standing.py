@@ -1,10 +1,14 @@
-"""Looks at the store now and then: reads the evidence, for the gauges that are the same on every replica."""
+"""Looks at the store now and then: for the gauges that are the same on every replica.
+
+That is the evidence, and when the store was first used. The latter is written down in the store by whoever
+finds nothing there, so that a store which comes back empty shows a new time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from time import monotonic
+from time import monotonic, time
 
 from gateway.control.metrics import Metrics
 from gateway.control.terms import AllTerms, Terms
@@ -16,6 +20,9 @@ LOOK = 5.0
 """Seconds between two looks …"""
 SWEEP = 60.0
 """… and between two times that the store deletes what is past its time."""
+
+INITIALIZED = "initialized"
+"""The name in the store of when it was first used: seconds since 1970, in ASCII."""
 
 
 class Watcher:
@@ -30,16 +37,21 @@ class Watcher:
     async def watch(self) -> None:
         """Looks for ever; while the store is away the last values stand."""
         while True:
-            for terms in self.terms.by_name.values():
-                try:
+            with contextlib.suppress(StoreError):
+                await self._look_at_birth()
+            with contextlib.suppress(StoreError):
+                for terms in self.terms.by_name.values():
                     await self._look(terms)
-                except StoreError:
-                    break
             if monotonic() >= self._swept + SWEEP:
                 self._swept = monotonic()
                 with contextlib.suppress(StoreError):
                     await self._store.sweep()
             await asyncio.sleep(LOOK)
+
+    async def _look_at_birth(self) -> None:
+        told = await self._store.claim(INITIALIZED, b"%.3f" % time())
+        with contextlib.suppress(ValueError):
+            self._metrics.store_initialized(float(told))
 
     async def _look(self, terms: Terms) -> None:
         assignment = terms.segment.assignment

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.channel.records import Line
+from gateway.channel.spans import Spans
 from routing.cost import Usage
 from routing.decision import Decision
 from routing.request_id import Identity, Sealer, identity_of
@@ -24,7 +25,8 @@ class Account(msgspec.Struct, gc=False):
     tried; `passed_over` are those whose breaker was open; `endpoint` is
     the one asked, `streamed` tells whether a stream was asked for,
     `estimated` that usage was not told and is a guess; `first_token` seconds from the request to a stream's
-    first event out, 0 when none.
+    first event out, 0 when none; `trace` is the id of the trace that it belongs to, if any, and `spans` what
+    telemetry wants to know of it, where that is on.
     """
 
     nonce: bytes
@@ -46,6 +48,8 @@ class Account(msgspec.Struct, gc=False):
     streamed: bool = False
     estimated: bool = False
     status: str = "client_error"
+    trace: bytes = b""
+    spans: Spans | None = None
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""
@@ -73,14 +77,15 @@ class Account(msgspec.Struct, gc=False):
             self.estimated, self.endpoint,
         )  # fmt: skip
 
-    def exposure(self, time: float, duration: float) -> tuple[bytes | float, ...]:
+    def exposure(self, time: float, duration: float) -> tuple[object, ...]:
         """The fields of the record of a routed request; `time` is the wall clock at its end."""
         usage = self.usage or _NOTHING
-        return (
+        fields = (
             self.nonce, time, self.sealed, self.unit, duration, self.first_token, self.attempts, usage.input,
             usage.cached_input, usage.output, usage.reasoning, -1.0 if self.cost is None else self.cost,
             self.items,
         )  # fmt: skip
+        return (*fields, self.trace, self.spans) if self.trace or self.spans is not None else fields
 
 
 _NOTHING = Usage(0)

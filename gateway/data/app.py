@@ -38,7 +38,7 @@ def make_application(service: Service) -> Starlette:
 
     def caller(request: HttpRequest) -> Key:
         ours: Request = request.scope["headgate.request"]
-        return authenticate(service.table, ours.head.headers, "chat", local=ours.local)
+        return authenticate(service.table, ours, "chat")
 
     def models(request: HttpRequest) -> Answer:
         key = caller(request)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from gateway.providers.base import Answer
+from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
 
 MAX_ERROR_BODY = 1024 * 1024
+
+
+class Seen(Protocol):
+    """What has been seen of a stream."""
+
+    def add(self, block: bytes) -> None:
+        """Another part of it has been relayed."""
+        ...
+
+    def tail(self) -> bytes:
+        """Its end, so far."""
+        ...
 
 
 class Attempt(msgspec.Struct):
@@ -35,6 +47,8 @@ class Attempt(msgspec.Struct):
     usage: Usage | None = None
     events: int = 0
     """Events of a stream that were relayed."""
+    seen: Seen | None = None
+    """What has been seen of a stream's end, where somebody wants to know."""
     stored: str = ""
 
     @property
@@ -51,18 +65,18 @@ class Attempt(msgspec.Struct):
         self,
         answer: Answer,
         read: Callable[[dict[str, Any]], Whole] = first_event,
-        longest: int = MAX_EVENT,
+        splitter: type[Splitter] = Splitter,
     ) -> None:
         """Reads a stream or a refusal as far as it takes to judge it, and sets `result`.
 
-        `read` makes of a stream's first event what it says; no event may have more than `longest` bytes.
+        `read` makes of a stream's first event what it says; a `splitter` cuts the stream into events.
         """
         if answer.status != 200:
             await self._refused(answer)
         elif _compressed(answer):
             self.result = Result.SERVER_ERROR
         else:
-            self.splitter = Splitter(longest)
+            self.splitter = splitter()
             await self._commit(answer, self.splitter, read)
 
     async def _refused(self, answer: Answer) -> None:
@@ -80,7 +94,7 @@ class Attempt(msgspec.Struct):
 
     def judge(self, answer: Answer, body: bytes, read: Callable[[bytes], Whole] = read_whole) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""
-        if _compressed(answer):
+        if b"content-encoding" in answer.headers and _compressed(answer):
             self.result = Result.SERVER_ERROR
             return
         if not body:

@@ -21,6 +21,7 @@ from gateway.data.headers import forwarded_headers
 from gateway.data.parse import dump_json
 from gateway.data.record import Recorder
 from gateway.data.table import Table
+from gateway.data.tracing import ended, follow, numbers_of
 from gateway.providers.base import Call, UpstreamFailure
 from routing.breaker import least_bad
 from routing.decision import Decision
@@ -79,6 +80,7 @@ class Attempts(msgspec.Struct):
     _deadline: float
     _retries: int
     _breakers: Breakers
+    _asked: dict[str, float] = {}
 
     async def first_answer(self) -> Attempt:
         """The first attempt whose answer the client may have, else the last one made.
@@ -117,7 +119,8 @@ class Attempts(msgspec.Struct):
         return breaker is None or breaker.closed
 
     def _admits(self, variant: Variant) -> bool:
-        return self._closed(variant) or self._breakers[variant.name].admits(monotonic())
+        breaker = self._breakers.get(variant.name)
+        return breaker is None or breaker.closed or breaker.admits(monotonic())
 
     async def _retry(self, attempt: Attempt, call: Call) -> tuple[Attempt, Consequence]:
         """Retries with the same variant while its result allows, and what may follow the last of them."""
@@ -150,7 +153,11 @@ class Attempts(msgspec.Struct):
         stream = self._stream
         endpoint = self._endpoint
         shaped = endpoint.shape(self._body, variant, stream_usage=stream and upstream.ask_usage)
-        headers = forwarded_headers(self._head, simulated=upstream.provider == "simulated")
+        spans = self._account.spans
+        traced = spans is not None and bool(spans.span)
+        if traced:
+            self._asked = numbers_of(shaped)
+        headers = forwarded_headers(self._head, simulated=upstream.provider == "simulated", traced=traced)
         timeouts = self._decision.route.timeouts
         return Call(endpoint.path, headers, dump_json(shaped), stream, timeouts, self._deadline)
 
@@ -160,6 +167,9 @@ class Attempts(msgspec.Struct):
         account.served = variant.name
         account.attempts += 1
         attempt = Attempt(variant, monotonic())
+        spans = account.spans
+        if spans is not None:
+            call = follow(account, spans, attempt, call, self._asked)
         try:
             answer = attempt.answer = await self._table.providers[variant.upstream].send(call)
             account.identify(self._table.sealer)  # while the upstream is at work
@@ -168,12 +178,14 @@ class Attempts(msgspec.Struct):
                 attempt.judge(answer, await answer.read(), self._endpoint.read)
             else:
                 endpoint = self._endpoint
-                await attempt.receive(answer, endpoint.first, endpoint.longest)
+                await attempt.receive(answer, endpoint.first, endpoint.splitter)
         except UpstreamFailure as failure:
             attempt.result = failure.result
         finally:
             seconds = monotonic() - attempt.started
             account.waited += seconds
+            if spans is not None and attempt.splitter is not None:
+                spans.attempts[-1].first = seconds
             if attempt.splitter is None or attempt.result is not Result.OK:
                 self._ended(attempt, seconds)
             elif not self._closed(variant):
@@ -189,6 +201,8 @@ class Attempts(msgspec.Struct):
         variant, result = attempt.variant, attempt.result
         self._recorder.attempted(variant.upstream, variant.name, result, seconds)
         self._tell_breaker(attempt, seconds)
+        if self._account.spans is not None:
+            ended(self._account.spans.attempts[-1], attempt, seconds)
         if result is not Result.OK and attempt.answer is not None:
             attempt.answer.close()
 

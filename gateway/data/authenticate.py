@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Protocol
 
 from gateway.data.errors import InsufficientScope, InvalidKey
+from gateway.data.head import Head
 from gateway.data.table import Table
 from routing.snapshot import Key
 
@@ -13,13 +15,24 @@ LOCAL = Key(name="local", application="local", application_hash=0, scopes=EVERY_
 """Who calls from this machine when no keys are configured."""
 
 
-def authenticate(table: Table, headers: dict[bytes, bytes], scope: str, *, local: bool) -> Key:
-    """The caller's key; `local`: the call comes from this machine. Raises InvalidKey, InsufficientScope."""
+class Caller(Protocol):
+    """Who sends a request."""
+
+    head: Head
+
+    @property
+    def local(self) -> bool:
+        """Whether it comes from this machine."""
+        ...
+
+
+def authenticate(table: Table, caller: Caller, scope: str) -> Key:
+    """The caller's key. Raises InvalidKey, InsufficientScope."""
     if not table.snapshot.keys:
-        if local:
+        if caller.local:
             return LOCAL
         raise InvalidKey("This gateway has no keys configured and serves its own machine only.")
-    authorization = headers.get(b"authorization", b"")
+    authorization = caller.head.headers.get(b"authorization", b"")
     key = table.callers.get(authorization) or _look_up(table, authorization)
     if scope not in key.scopes:
         raise InsufficientScope(f"This key does not have the scope '{scope}'.")

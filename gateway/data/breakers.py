@@ -49,6 +49,16 @@ def open_ones(snapshot: Snapshot, breakers: Mapping[str, Breakers]) -> list[tupl
     ]
 
 
+def failing(breakers: Mapping[str, Breakers]) -> list[tuple[str, str, int]]:
+    """Route, variant and failed probes of every breaker of which one has failed since it opened."""
+    return [
+        (route, name, breaker.failed_probes)
+        for route, variants in breakers.items()
+        for name, breaker in variants.items()
+        if breaker.failed_probes
+    ]
+
+
 def outside(decision: Decision, breakers: Breakers) -> Decision:
     """The decision, outside its rollout's comparison while a breaker of either variant is not closed."""
     assignment = decision.segment.assignment

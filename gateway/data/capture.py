@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.channel.answers import LARGEST, Answered, encode
 from gateway.data.account import Account
+from gateway.data.tracing import LAST
 from routing.request_id import identity_of
 
 
@@ -25,6 +26,10 @@ class Captured:
             self._parts.append(block)
         else:
             self._parts.clear()
+
+    def tail(self) -> bytes:
+        """Its last blocks."""
+        return b"".join(self._parts[-LAST:])
 
     def whole(self) -> bytes:
         """All of it; empty when it was too large."""

@@ -10,9 +10,8 @@ import msgspec
 from gateway.data.answer import Whole, first_event, first_response, read_counted, read_response, read_whole
 from gateway.data.check import check_chat, check_completion, check_embeddings, check_response
 from gateway.data.relay import Relay
-from gateway.data.relay_response import MAX_EVENT as LARGE_EVENT
 from gateway.data.relay_response import ResponseRelay
-from gateway.data.sse import MAX_EVENT
+from gateway.sse import PatientSplitter, Splitter
 from routing.decide import decide
 from routing.decision import Decision
 from routing.facts import Facts
@@ -32,8 +31,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint.
 
     `name` is routing's; `path` that of an upstream call, below its base URL. `check` refuses a body that no
-    upstream could serve; `read` reads a whole answer and `first` the first event of a stream, of which no
-    event has more than `longest` bytes.
+    upstream could serve; `read` reads a whole answer and `first` the first event of a stream, which a
+    `splitter` cuts into events for a `relay`.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[bytes], Whole] = read_whole
     first: Callable[[dict[str, Any]], Whole] = first_event
     relay: type[Relay] = Relay
-    longest: int = MAX_EVENT
+    splitter: type[Splitter] = Splitter
     decide: Callable[[Snapshot, Facts], Decision] = decide
 
 
@@ -55,7 +54,7 @@ def decide_aside(snapshot: Snapshot, facts: Facts) -> Decision:
 CHAT = Endpoint(name="chat", path="/chat/completions", check=check_chat, shape=shape)
 RESPONSES = Endpoint(
     name="responses", path="/responses", check=check_response, shape=shape_response, read=read_response,
-    first=first_response, relay=ResponseRelay, longest=LARGE_EVENT,
+    first=first_response, relay=ResponseRelay, splitter=PatientSplitter,
 )  # fmt: skip
 ENDPOINTS: dict[bytes, Endpoint] = {
     b"/v1/chat/completions": CHAT,

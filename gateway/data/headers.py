@@ -99,6 +99,11 @@ def _forwarded_to_simulated(name: bytes) -> bytes:
     return name if name in FORWARDED or name.startswith(b"x-simulated-") else b""
 
 
+def _untraced(passes: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """The same without the caller's span, in whose place the attempt's own goes."""
+    return lambda name: b"" if name == b"traceparent" else passes(name)
+
+
 passed_headers = Filter(_passed).lines
 """The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
 passed_errors = Filter(_passed_with_error).lines
@@ -106,15 +111,20 @@ passed_errors = Filter(_passed_with_error).lines
 downloaded_headers = Filter(_downloaded).lines
 """What passes of an answer that may be a file."""
 _to_upstream = Filter(_forwarded).lines
+_to_upstream_traced = Filter(_untraced(_forwarded)).lines
 _to_simulated = Filter(_forwarded_to_simulated).lines
+_to_simulated_traced = Filter(_untraced(_forwarded_to_simulated)).lines
 
 
-def forwarded_headers(head: Head, *, simulated: bool) -> bytes:
-    """The client's headers that go with an upstream call."""
+def forwarded_headers(head: Head, *, simulated: bool, traced: bool = False) -> bytes:
+    """The client's headers that go with an upstream call; `traced`: all but `traceparent`.
+
+    Whether calls are traced is the same for all of a worker's.
+    """
     if simulated:
-        return _forwarded_lines(head.headers, _to_simulated)
+        return _forwarded_lines(head.headers, _to_simulated_traced if traced else _to_simulated)
     if not head.forwarded:
-        head.forwarded = _forwarded_lines(head.headers, _to_upstream)
+        head.forwarded = _forwarded_lines(head.headers, _to_upstream_traced if traced else _to_upstream)
     return head.forwarded
 
 

@@ -47,7 +47,9 @@ from gateway.data.request import Request
 from gateway.data.stored import PREFIX as STORED
 from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
+from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
+from routing.decision import Decision
 from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
 from routing.fallback import Result
@@ -58,6 +60,7 @@ from routing.sticky import conversation_of
 OUTCOMES = b"/v1/outcomes"
 JSON = b"content-type: application/json\r\n"
 MAX_ITEMS = 1_000_000
+WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 
 
@@ -172,7 +175,7 @@ class Service:
         """The answer to a report of outcomes. Raises GatewayError."""
         assert self.reports is not None
         headers = request.head.headers
-        key = authenticate(table, headers, "outcomes", local=request.local)
+        key = authenticate(table, request, "outcomes")
         if not request.whole:
             await request.arrive()
         body = parse_json(request.body(), headers)
@@ -182,8 +185,8 @@ class Service:
 
     async def _answer(self, request: Request, table: Table, account: Account, endpoint: Endpoint) -> None:
         snapshot, headers = table.snapshot, request.head.headers
-        key = account.key = authenticate(table, headers, "chat", local=request.local)
-        if self.budget.active > snapshot.limits.concurrency or request.reserved:
+        key = account.key = authenticate(table, request, "chat")
+        if self.budget.active > snapshot.limits.concurrency or not request.keep_alive and request.reserved:
             account.status = "shed"
             raise Overloaded
         if not request.whole:
@@ -199,12 +202,11 @@ class Service:
             account.endpoint = endpoint.name
             home = await self._followed(table, body, key)
         facts = Facts(endpoint.name, model_of(body), key, headers, body, account.nonce, home)
-        try:
-            decision = endpoint.decide(snapshot, facts)
-        except RoutingError as error:
-            raise translate(error) from None
+        decision = _decide(endpoint, snapshot, facts)
         breakers = table.breakers.get(decision.route.name, NONE)
         decision = account.decision = outside(decision, breakers)
+        if table.tracing is not None or b"traceparent" in headers:
+            begin(account, headers, table.tracing, endpoint.path)
 
         route = decision.route
         attempts = Attempts(
@@ -218,18 +220,17 @@ class Service:
             return
         if attempt.stored:
             self._made(attempt, facts, route.name)
+        captured = Captured() if route.captures else None
+        attempt.seen = captured if captured is not None or account.spans is None else Tail()
         note_usage(account, attempt.variant, attempt.usage)
         head = self._head(table, account, attempt)
-        captured = Captured() if route.captures else None
         if attempt.splitter is None:
             request.respond(200, head, attempt.body)
             account.status = "ok"
         else:
             try:
-                asked = _asks_usage(body)
-                await relay_stream(
-                    request, account, attempt, head, endpoint.relay, asked=asked, seen=captured
-                )
+                asked, relay = _asks_usage(body), endpoint.relay
+                await relay_stream(request, account, attempt, head, relay, asked=asked, seen=attempt.seen)
             finally:
                 _stream_over(account, attempt, attempts, body)
         if captured is not None:
@@ -269,6 +270,8 @@ class Service:
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
+            if account.spans is not None:
+                account.spans.code = attempt.answer.status
             head = self._head(table, account, attempt)
             if attempt.answer.status == 409:
                 head += b"x-should-retry: false\r\n"
@@ -279,7 +282,9 @@ class Service:
             raise UpstreamTimeout(passed=passed_errors(attempt.headers))
         if result is Result.RATE_LIMITED:
             raise limited(attempt.headers, passed_errors(attempt.headers))
-        raise UpstreamError(passed=passed_errors(attempt.headers))
+        raise UpstreamError(
+            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
+        )
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None
@@ -288,6 +293,8 @@ class Service:
 
     def _refuse(self, request: Request, table: Table, account: Account, error: GatewayError) -> None:
         account.identify(table.sealer)
+        if account.spans is not None:
+            account.spans.code = error.status
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
 
@@ -321,6 +328,14 @@ def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: d
 def _asks_usage(body: dict[str, Any]) -> bool:
     options = body.get("stream_options")
     return bool(options and options.get("include_usage"))
+
+
+def _decide(endpoint: Endpoint, snapshot: Snapshot, facts: Facts) -> Decision:
+    """Raises GatewayError."""
+    try:
+        return endpoint.decide(snapshot, facts)
+    except RoutingError as error:
+        raise translate(error) from None
 
 
 def _items(value: bytes) -> int:

@@ -48,7 +48,7 @@ async def pass_through(request: Inflow, table: Table, own: Callable[[], bytes]) 
     passage = table.passthrough
     if passage is None:  # it has been taken out of the configuration a moment ago
         raise NotFound
-    authenticate(table, request.head.headers, "passthrough", local=request.local)
+    authenticate(table, request, "passthrough")
     path = _path(request, passage)
     if request.too_large:
         raise BodyTooLarge

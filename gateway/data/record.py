@@ -151,9 +151,14 @@ class Recorder:
         else:
             self.dropped += 1
 
-    def flush(self, gauges: dict[str, float], open_breakers: list[tuple[str, str]]) -> bytes:
+    def flush(
+        self,
+        gauges: dict[str, float],
+        open_breakers: list[tuple[str, str]],
+        failed_probes: list[tuple[str, str, int]],
+    ) -> bytes:
         """What has been counted since the last flush, as a message, with the worker's present state."""
-        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers, self._lane)
+        deltas = Deltas(self._worker, {}, {}, gauges, open_breakers, self._lane, failed_probes)
         if not self.empty:
             deltas.counters = self._counters()
             deltas.histograms = self._histograms()

@@ -12,12 +12,11 @@ from time import monotonic
 from typing import Any
 
 from gateway.data.account import Account
-from gateway.data.attempt import Attempt
-from gateway.data.capture import Captured
+from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
-from gateway.data.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from gateway.providers.base import UpstreamFailure
+from gateway.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant
@@ -57,7 +56,7 @@ async def relay_stream(
     kind: type[Relay],
     *,
     asked: bool,
-    seen: Captured | None = None,
+    seen: Seen | None = None,
 ) -> None:
     """Writes a committed stream to its end.
 
@@ -92,7 +91,7 @@ class Relay:
     """One stream of chat completions or completions, which ends with `[DONE]`."""
 
     def __init__(
-        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Captured | None
+        self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Seen | None
     ) -> None:
         self._captured = captured
         self._request = request

@@ -14,15 +14,13 @@ import orjson
 from gateway.data.answer import broke_down
 from gateway.data.errors import UpstreamError
 from gateway.data.relay import Relay, note_usage
-from gateway.data.sse import data_of, events
+from gateway.sse import data_of, events
 from routing.cost import usage_of
 from routing.fallback import Result
 
 LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
 _MATTERS = re.compile(rb'"(?:response\.(?:completed|incomplete|failed|cancelled)|error)"').search
 """Within a text its quotes would be escaped."""
-MAX_EVENT = 64 * 1024 * 1024
-"""Bytes of one event: the last one may hold images."""
 _NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,15})')
 
 

@@ -110,7 +110,7 @@ class Request(Gate, eq=False):
         shown = b"" if self.head.method == b"HEAD" else body
         self._protocol.write(
             b"%b%b%bcontent-length: %d\r\n\r\n%b"
-            % (status_line(status), headers, self.extra, len(body), shown)
+            % (STATUS_LINES.get(status) or status_line(status), headers, self.extra, len(body), shown)
         )
 
     def start(self, status: int, headers: bytes, block: bytes = b"") -> None:

@@ -33,7 +33,7 @@ METHODS = {b"": (b"GET", b"DELETE"), b"cancel": (b"POST",), b"input_items": (b"G
 async def ask_stored(request: Request, table: Table, homes: Homes, own: Callable[[], bytes]) -> str:
     """Answers one request; returns what that counts as. Raises GatewayError before anything is answered."""
     head = request.head
-    key = authenticate(table, head.headers, "chat", local=request.local)
+    key = authenticate(table, request, "chat")
     path, response = _path(request)
     if not request.whole:
         await request.arrive()

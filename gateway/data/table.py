@@ -23,6 +23,7 @@ class Table:
         self.limits = snapshot.limits
         self.sealer = Sealer(snapshot.signing_keys, process_salt)
         self.cross_origin = None if snapshot.cors is None else CrossOrigin(snapshot.cors)
+        self.tracing = snapshot.tracing
         self.passthrough = None if snapshot.passthrough is None else Passage(snapshot.passthrough)
         self.full = snapshot.response_headers == "full"
         self.callers: dict[bytes, Key] = {}

@@ -35,7 +35,7 @@ from gateway.channel import series
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import decode_receipts
 from gateway.data.app import make_application
-from gateway.data.breakers import open_ones
+from gateway.data.breakers import failing, open_ones
 from gateway.data.capture import Capture
 from gateway.data.homes import Homes
 from gateway.data.http import factory
@@ -44,7 +44,7 @@ from gateway.data.outcomes import Reports
 from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
-from gateway.providers.registry import ProviderRefused
+from gateway.providers.registry import ProviderRefused, prepare, within_reach
 from routing.snapshot import Snapshot
 
 SWEEP = 0.25
@@ -103,10 +103,12 @@ class Worker:
     async def run(self, listener: socket.socket) -> None:
         """Serves until told to drain, or until the supervisor is gone.
 
-        Raises ProviderRefused when a file that an upstream needs has gone since the snapshot was compiled.
+        Raises ProviderRefused when what an upstream needs has gone since the snapshot was compiled.
         """
         self._supervisor.listen(self._on_message, self._on_orphaned)
-        service = self._service = Service(Table(await self._first, self._salt), self._recorder)
+        first = await self._first
+        await prepare(first)
+        service = self._service = Service(Table(first, self._salt), self._recorder)
         # Only now: what the control plane had sent to our predecessor may be older than what we begin with.
         self._control.listen(self._on_message, lambda: None)
         service.application = make_application(service)
@@ -161,6 +163,9 @@ class Worker:
             if not self._first.done():
                 self._first.set_result(snapshot)
         elif snapshot.revision > service.table.snapshot.revision:
+            if not within_reach(snapshot):
+                log.info("revision %d takes a new worker; serving on until it is there", snapshot.revision)
+                return
             old, service.table = service.table, Table(snapshot, self._salt, service.table)
             old.retire(service.table)
 
@@ -241,16 +246,17 @@ class Worker:
         service, gauges = self._service, self._gauges
         assert service is not None
         breakers = open_ones(service.table.snapshot, service.table.breakers)
+        failed = failing(service.table.breakers)
         gauges[series.INFLIGHT] = float(service.budget.active)
         gauges[series.REVISION] = float(service.table.snapshot.revision)
-        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges, breakers)):
+        if self._control.try_send(Kind.BATCH, self._recorder.flush(gauges, breakers, failed)):
             self._recorder.dropped = 0
         else:
             self._recorder.dropped += 1
 
     async def _flush_last(self) -> None:
         """What has been counted to the end must not be lost; having no gauges, it says that we have left."""
-        message = self._recorder.flush({}, [])
+        message = self._recorder.flush({}, [], [])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._control.send(Kind.BATCH, message), LAST_WORDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -41,13 +41,14 @@ class Answered:
 class Row:
     """One variant of one segment. Latencies are seconds and costs USD; None where nothing is known yet.
 
-    `share` is of the segment's requests; `interval` is the 95 % interval of `pass_rate`, which counts
-    answered requests. Costs are of those whose cost is known, which is not told of streams.
+    `weight` is the present one, in percent; `share` is of the segment's requests so far; `interval` is the
+    95 % interval of `pass_rate`, which counts answered requests. Costs are of those whose cost is known,
+    which is not told of streams.
     """
 
     segment: str
     variant: str
-    weight: int
+    weight: float
     share: float | None
     requests: int
     errors: int
@@ -87,11 +88,11 @@ class _Tally:
 
 
 class Board:
-    """Counts; `weights` are the configured ones, in percent, and give the order of the rows."""
+    """Counts; `places`, (segment, variant), give the order of the rows."""
 
-    def __init__(self, weights: dict[tuple[str, str], int]) -> None:
-        self._weights = weights
-        self._tallies: dict[tuple[str, str], _Tally] = {place: _Tally() for place in weights}
+    def __init__(self, places: Iterable[tuple[str, str]]) -> None:
+        self._weights: dict[tuple[str, str], float] = {}
+        self._tallies: dict[tuple[str, str], _Tally] = {place: _Tally() for place in places}
         self.recent: deque[Answered] = deque(maxlen=_RECENT)
         self.requests = 0
         self.errors = 0
@@ -104,18 +105,22 @@ class Board:
         if answered.segment:
             self._tallies.setdefault((answered.segment, answered.variant), _Tally()).add(answered)
 
+    def weigh(self, weights: Mapping[tuple[str, str], float]) -> None:
+        """What share of its segment each variant is meant to have now, in percent."""
+        self._weights.update(weights)
+
     def rows(self) -> list[Row]:
         """One row a variant."""
         totals: dict[str, int] = {}
         for (segment, _), tally in self._tallies.items():
             totals[segment] = totals.get(segment, 0) + tally.requests
         return [
-            _row(segment, variant, self._weights.get((segment, variant), 0), tally, totals[segment])
+            _row(segment, variant, self._weights.get((segment, variant), 0.0), tally, totals[segment])
             for (segment, variant), tally in self._tallies.items()
         ]
 
 
-def _row(segment: str, variant: str, weight: int, tally: _Tally, total: int) -> Row:
+def _row(segment: str, variant: str, weight: float, tally: _Tally, total: int) -> Row:
     answered = tally.passed + tally.failed
     each = tally.cost / tally.priced if tally.priced else None
     return Row(

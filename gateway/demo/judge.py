@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -10,21 +12,8 @@ from tempfile import gettempdir
 
 from gateway.providers.simulation_book import Task
 
-SECONDS = 2.0
-"""How long a program may take on one sample."""
-_OUTPUT = 65_536
 _PROGRAM = re.compile(r"^```(?:python|py)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-
-# The limits are set by the child itself: a function run between fork and exec may deadlock.
-_START = """
-import resource, sys
-for name, most in (("CPU", 2), ("AS", 512 << 20), ("FSIZE", 0), ("NOFILE", 16), ("CORE", 0)):
-    try:
-        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (most, most))
-    except (ValueError, OSError):
-        pass
-exec(compile(sys.argv[1], "program", "exec"), {"__name__": "__main__"})
-"""
+_COMMAND = (sys.executable, "-I", "-m", "gateway.demo.runner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +30,56 @@ def program_of(answer: str) -> str | None:
     return match[1] if match is not None else None
 
 
-async def validate(task: Task, answer: str) -> Validation:
-    """Runs the answer's program on the samples, up to the first that it fails."""
-    program = program_of(answer)
-    if program is None:
-        return Validation(False, "no_program")
-    for sample in task.samples:
-        reason, output = await _run(program, sample.input)
-        if not reason and output.split() != sample.output.split():
-            reason = "wrong_answer"
-        if reason:
-            return Validation(False, reason)
-    return Validation(True)
+class Judge:
+    """Runs as many programs at a time as there are processors, each in a fork of a warm child."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(os.cpu_count() or 1)
+        self._idle: list[asyncio.subprocess.Process] = []
+
+    async def validate(self, task: Task, answer: str) -> Validation:
+        """Runs the answer's program on the samples, up to the first that it fails."""
+        program = program_of(answer)
+        if program is None:
+            return Validation(False, "no_program")
+        async with self._room:
+            reason = await self._ask(program, task)
+        return Validation(not reason, reason)
+
+    async def _ask(self, program: str, task: Task) -> str:
+        """Why it fails; a child that goes away over it has met an error as well."""
+        runner = self._idle.pop() if self._idle else await _runner()
+        assert runner.stdin is not None and runner.stdout is not None
+        samples = [(sample.input, sample.output) for sample in task.samples]
+        try:
+            runner.stdin.write(json.dumps({"program": program, "samples": samples}).encode() + b"\n")
+            line = await runner.stdout.readline()
+        except (OSError, asyncio.CancelledError):
+            await _end(runner)
+            raise
+        if not line:
+            await _end(runner)
+            return "runtime_error"
+        self._idle.append(runner)
+        return line.decode().strip()
+
+    async def close(self) -> None:
+        """Ends the children that are idle; the others end with what was asked of them."""
+        for runner in self._idle:
+            await _end(runner)
+        self._idle.clear()
 
 
-async def _run(program: str, given: str) -> tuple[str, str]:
-    """The reason it failed (empty: none) and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", "-c", _START, program,
+async def _runner() -> asyncio.subprocess.Process:
+    # A session of its own: Ctrl-C in the terminal reaches the demo alone.
+    return await asyncio.create_subprocess_exec(
+        *_COMMAND,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={}, cwd=gettempdir(), start_new_session=True,
+        cwd=gettempdir(), start_new_session=True,
     )  # fmt: skip
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        async with asyncio.timeout(SECONDS):
-            process.stdin.write(given.encode() + b"\n")
-            process.stdin.close()
-            output = b""
-            while (block := await process.stdout.read(_OUTPUT)) and len(output) <= _OUTPUT:
-                output += block
-            if block:
-                return "wrong_answer", ""
-            status = await process.wait()
-    except TimeoutError:
-        return "time_limit", ""
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return ("runtime_error" if status else ""), output.decode("utf-8", "replace")
+
+
+async def _end(runner: asyncio.subprocess.Process) -> None:
+    if runner.returncode is None:
+        runner.kill()
+    await runner.wait()

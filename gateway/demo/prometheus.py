@@ -37,7 +37,7 @@ def prometheus(path: str, directory: Path, port: int, admin_port: int) -> Proces
     configuration.write_text(json.dumps(_configuration(admin_port)), encoding="utf-8")  # JSON is YAML
     command = [
         path, f"--config.file={configuration}", f"--storage.tsdb.path={directory / 'prometheus'}",
-        f"--web.listen-address={HOST}:{port}", "--log.level=warn",
+        f"--web.listen-address={HOST}:{port}", "--log.level=warn", "--enable-feature=exemplar-storage",
     ]  # fmt: skip
     return Process("prometheus", command, port, "/-/ready", directory / "prometheus.log", dict(os.environ))
 

@@ -1,4 +1,4 @@
-"""What the demo shows: one compact screen in a terminal, plain lines elsewhere, and the closing summary.
+"""What the demo shows: one compact screen in a terminal, plain lines elsewhere.
 
 Shapes and words carry every meaning; colour only helps.
 """
@@ -12,18 +12,22 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.rollout.words import weight
 from gateway.demo.board import Answered, Board, Row
+from gateway.demo.panel import clock, guardrails, happened, standing
 from gateway.demo.ports import HOST
+from gateway.demo.watch import Seen
 
 _SCALE = "0        50    100"
 _STRIP = len(_SCALE)
 WIDE = 100
-"""Columns from which everything is shown."""
+"""Columns from which everything is shown …"""
+_TALL = 30
+"""… and lines; below, what is the least important is left out."""
 _EXAMPLE = """\
 curl URL/chat/completions -H 'content-type: application/json' \\
   -H 'authorization: Bearer KEY' \\
   -d '{"model":"solver","metadata":{"rating":"2700"},"messages":[{"role":"user","content":"Hi"}]}'
-
 from openai import OpenAI
 client = OpenAI(base_url="URL", api_key="KEY")
 answer = client.chat.completions.create(model="solver", metadata={"rating": "2700"},
@@ -35,16 +39,12 @@ curl URL/chat/completions \\
   -H 'authorization: Bearer KEY' \\
   -d '{"model":"solver","metadata":{"rating":"2700"},
        "messages":[{"role":"user","content":"Hi"}]}'
-
 from openai import OpenAI
 client = OpenAI(base_url="URL",
                 api_key="KEY")
-answer = client.chat.completions.create(
-    model="solver", metadata={"rating": "2700"},
-    messages=[{"role": "user", "content": "Hi"}])
+answer = client.chat.completions.create(model="solver",
+    metadata={"rating": "2700"}, messages=[{"role": "user", "content": "Hi"}])
 print(answer.choices[0].message.content)"""
-_OTHER_LINES = 11
-"""Lines of the screen besides the newest answers and the example."""
 _CANDIDATE = {
     "good": "the candidate passes more",
     "bad": "the candidate passes fewer",
@@ -66,6 +66,7 @@ class Place:
     port: int
     admin_port: int
     key: str
+    admin_key: str = ""
     prometheus_port: int = 0
     note: str = ""
 
@@ -74,21 +75,32 @@ class Place:
         """Where Prometheus is; empty without."""
         return f"http://{HOST}:{self.prometheus_port}" if self.prometheus_port else ""
 
+    @property
+    def admin_url(self) -> str:
+        """Where the admin API is."""
+        return f"http://{HOST}:{self.admin_port}"
 
-def screen(place: Place, board: Board, seconds: float, size: ConsoleDimensions) -> RenderableType:
+
+def screen(place: Place, board: Board, seen: Seen, seconds: float, size: ConsoleDimensions) -> RenderableType:
     """The whole screen: at its best on 100 columns and 30 lines, still whole on 80 and 24."""
-    example = _EXAMPLE if size.width >= WIDE else _NARROW_EXAMPLE
-    room = max(0, size.height - _OTHER_LINES - example.count("\n") - 1)
-    recent = list(board.recent)[max(0, len(board.recent) - room) :]
+    wide, compact = size.width >= WIDE, size.height < _TALL
+    rows = board.rows()
+    above = [*_title(place, board, seconds, compact), *standing(seen, size.width, compact)]
+    found = guardrails(seen.guardrails, wide, compact)
+    example = how_to_call(place, size.width)
+    table = variants(rows, wide, compact)
+    fixed = len(above) + found.row_count + 1 + len(rows) + (1 if compact else 2) + _height(example)
+    spare = max(0, size.height - fixed)
+    lines = min(len(seen.moved), max(2, spare - 4), spare)
+    spare -= lines
+    gaps = [[Text()] if spare > rank else [] for rank in (0, 3, 1, 2)]
+    answered = list(board.recent)
+    recent = answered[max(0, len(answered) - max(0, spare - 5)) :]
     return Group(
-        _title(place, board, seconds),
-        Text(),
-        Padding(table(board.rows(), size.width), (0, 0, 0, 2)),
-        Text(),
-        *(_recent(answered) for answered in recent),
-        Text(),
-        Padding(how_to_call(place, size.width), (0, 0, 0, 2)),
-    )
+        *above, *gaps[0], Padding(found, (0, 0, 0, 2)), *gaps[1], Padding(table, (0, 0, 0, 2)), *gaps[2],
+        *happened(seen.moved, lines), *(_recent(one) for one in recent), *gaps[3],
+        Padding(example, (0, 0, 0, 2)),
+    )  # fmt: skip
 
 
 def line(board: Board, seconds: float) -> str:
@@ -98,28 +110,26 @@ def line(board: Board, seconds: float) -> str:
         f" p95 {_seconds(row.latency_p95)} s"
         for row in board.rows()
     ]
-    return f"{_clock(seconds)}  {board.requests} requests, {board.errors} errors  |  " + "  |  ".join(parts)
+    return f"{clock(seconds)}  {board.requests} requests, {board.errors} errors  |  " + "  |  ".join(parts)
 
 
-def table(rows: list[Row], width: int) -> Table:
-    """Per segment and assigned variant: split, latency, validation result, cost; in `width` columns."""
-    wide = width >= WIDE
+def variants(rows: list[Row], wide: bool, compact: bool = False) -> Table:
+    """Per segment and assigned variant: split, latency, validation result, cost."""
     grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     grid.add_column("segment")
     grid.add_column("variant")
-    for name in ("weight", "share", "requests", "err", "p50 s", "p95 s", "passed"):
+    for name in ("weight", "requests", "err", "p50 s", "p95 s", "passed"):
         grid.add_column(name, justify="right", no_wrap=True)
     if wide:
-        grid.add_column("95 % interval\n" + _SCALE, width=_STRIP, no_wrap=True)
-    grid.add_column("$/1000\nrequests", justify="right", no_wrap=True)
-    grid.add_column("$/1000\npassed", justify="right", no_wrap=True)
+        grid.add_column(_SCALE if compact else f"95 % interval\n{_SCALE}", width=_STRIP, no_wrap=True)
+    grid.add_column("$/k req" if compact else "$/1000\nrequests", justify="right", no_wrap=True)
+    grid.add_column("$/k pass" if compact else "$/1000\npassed", justify="right", no_wrap=True)
     before = ""
     for row in rows:
         grid.add_row(
             "" if row.segment == before else row.segment,
             Text(row.variant, style="bold"),
-            f"{row.weight} %",
-            _share(row.share),
+            weight(row.weight),
             str(row.requests),
             str(row.errors),
             _seconds(row.latency_p50),
@@ -133,7 +143,7 @@ def table(rows: list[Row], width: int) -> Table:
     return grid
 
 
-def how_to_call(place: Place, width: int) -> RenderableType:
+def how_to_call(place: Place, width: int) -> Text:
     """`curl` and the `openai` client against the running gateway, in lines of `width` columns."""
     text = Text(no_wrap=True, overflow="ignore")
     text.append("call it yourself, while this runs\n", style="dim")
@@ -143,19 +153,34 @@ def how_to_call(place: Place, width: int) -> RenderableType:
     return text
 
 
-def _title(place: Place, board: Board, seconds: float) -> RenderableType:
+def how_to_watch(place: Place) -> str:
+    """The operator's view of the same rollout, as a command."""
+    return (
+        f"HEADGATE_ADMIN_URL={place.admin_url} HEADGATE_ADMIN_KEY={place.admin_key}"
+        " headgate rollout get solver -w"
+    )
+
+
+def _height(text: Text) -> int:
+    return text.plain.count("\n") + 1
+
+
+def _title(place: Place, board: Board, seconds: float, compact: bool) -> list[Text]:
     rate = board.requests / seconds if seconds > 0 else 0.0
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(" headgate demo ", style="bold reverse")
     text.append(f"  {_CANDIDATE[place.scenario]}", style="bold")
-    text.append(f"  {_clock(seconds)}  {board.requests} requests, {rate:.1f}/s, {board.errors} errors")
-    text.append(f"\n metrics http://{HOST}:{place.admin_port}/metrics", style="dim")
+    pace = "" if compact else f" {rate:.1f}/s,"
+    text.append(f"  {clock(seconds)}  {board.requests} requests,{pace} {board.errors} errors")
+    if compact:
+        return [text]
+    below = Text(f" metrics {place.admin_url}/metrics", style="dim", no_wrap=True, overflow="ellipsis")
     if place.prometheus_port:
-        text.append(f"   prometheus {place.prometheus_url}", style="dim")
-    text.append("   Ctrl-C ends", style="dim")
+        below.append(f"   prometheus {place.prometheus_url}")
+    below.append("   Ctrl-C ends")
     if place.note:
-        text.append(f"   {place.note}", style="dim")
-    return text
+        below.append(f"   {place.note}")
+    return [text, below]
 
 
 def _recent(answered: Answered) -> Text:
@@ -185,10 +210,6 @@ def _strip(row: Row) -> Text:
         else:
             text.append("·", style="dim")
     return text
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
 def _share(share: float | None) -> str:

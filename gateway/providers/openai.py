@@ -24,7 +24,7 @@ class OpenAIProvider:
         tls = parts.scheme == "https"
         host = parts.hostname or ""
         port = parts.port or (443 if tls else 80)
-        self._pool = Pool(host, port, _context(upstream.ca_file) if tls else None)
+        self._pool = Pool(host, port, tls_context(upstream.ca_file) if tls else None)
         self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
         self._query = urlencode(upstream.query)
         self._fixed = _fixed_headers(parts.netloc, upstream)
@@ -83,7 +83,8 @@ def _fixed_headers(host: str, upstream: Upstream) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 
 
-def _context(ca_file: str) -> ssl.SSLContext:
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """What an upstream's certificate is checked with: the authorities of `ca_file`, else the system's."""
     context = ssl.create_default_context(cafile=ca_file or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import cast
 
+from gateway.providers import litellm
 from gateway.providers.base import Provider
-from routing.snapshot import Upstream
+from routing.snapshot import Snapshot, Upstream
 
 PROVIDERS = {
     "openai": "gateway.providers.openai:OpenAIProvider",
-    "gemini": "gateway.providers.openai:OpenAIProvider",
+    "gemini": "gateway.providers.gemini:GeminiProvider",
+    "gemini-native": "gateway.providers.gemini_native:NativeGeminiProvider",
+    "litellm": "gateway.providers.translated:TranslatedProvider",
     "simulated": "gateway.providers.simulated:SimulatedProvider",
 }
-"""`module:Class` by name. Gemini is spoken to at Google's OpenAI-compatible endpoint."""
+"""`module:Class` by name."""
 
 
 class ProviderRefused(ValueError):
@@ -32,6 +35,23 @@ def make(upstream: Upstream) -> Provider:
         return cast(Provider, getattr(import_module(module), name)(upstream))
     except (ValueError, OSError) as error:
         raise ProviderRefused(f"upstreams.{upstream.name}: {error}") from error
+
+
+async def prepare(snapshot: Snapshot) -> None:
+    """Loads what the snapshot's providers need and a worker that serves could not. Raises ProviderRefused."""
+    if not snapshot.translates:
+        return
+    try:
+        litellm.load()
+    except ValueError as error:
+        raise ProviderRefused(str(error)) from error
+    rehearse = import_module("gateway.providers.rehearsal").rehearse
+    await rehearse(snapshot)
+
+
+def within_reach(snapshot: Snapshot) -> bool:
+    """Whether this process can serve the snapshot as it is, without loading what would hold it up."""
+    return litellm.loaded() or not snapshot.translates
 
 
 def verify(upstreams: Iterable[Upstream]) -> None:

@@ -6,6 +6,8 @@ steady pace. Whether an answer is right depends on the task's rating.
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 from bisect import bisect_left
@@ -16,11 +18,15 @@ from random import Random
 from typing import Any
 
 from gateway.providers.simulation_book import Book, load
+from gateway.providers.simulation_calls import Call, Tool, instance
 from gateway.providers.simulation_faults import Faults, Usage
 from gateway.providers.simulation_text import answer
 
 _Z95 = 1.6448536269514722
 """The standard normal distribution's 95th percentile."""
+
+SIGNED = b"simulated thought "
+THOUGHTS = "Somebody asks something. An answer would be right."
 
 _TOKENS = re.compile(r"\s*\S{1,6}|\s+")
 
@@ -55,7 +61,9 @@ class Prompt:
 
     `text` is the last user message, `context` every message; `limit` the most tokens wanted; `inputs` are
     the texts of an embeddings request, or the prompts of a completion; `dimensions` and `base64` are the
-    vectors' form. `body` is the request itself, where its answer repeats some of it.
+    vectors' form. `body` is the request itself, where its answer repeats some of it. `tools` are the
+    functions that may be called now, `schema` what the answer has to fit, `thinks` whether thoughts are
+    wanted.
     """
 
     model: str
@@ -68,11 +76,18 @@ class Prompt:
     dimensions: int = 8
     base64: bool = False
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tools: tuple[Tool, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    thinks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a simulated model answers, whatever the wire format; `tokens` joined are the text."""
+    """What a simulated model answers, whatever the wire format; `tokens` joined are the text.
+
+    `calls` are functions that it wants called, `signature` what a model that thinks wants back with the next
+    turn; `blocked` is why the prompt never reached the model, empty when it did.
+    """
 
     id: str
     created: int
@@ -80,6 +95,10 @@ class Reply:
     tokens: tuple[str, ...] = field(repr=False)
     finish: str
     usage: Usage
+    calls: tuple[Call, ...] = ()
+    thoughts: str = ""
+    signature: str = ""
+    blocked: str = ""
 
     @property
     def text(self) -> str:
@@ -114,11 +133,18 @@ def tokens(text: str) -> tuple[str, ...]:
 
 def compose(prompt: Prompt, behaviour: Behaviour, faults: Faults, rng: Random, now: float) -> Reply:
     """The answer to `prompt`; `now` is the Unix time in seconds."""
-    pieces = tokens(_say(prompt, behaviour, faults, rng))
-    finish = "stop"
+    calls = _call(prompt, faults, rng)
+    silent = faults.empty or faults.block or calls
+    pieces = () if silent else tokens(_say(prompt, behaviour, faults, rng))
+    finish = "tool_calls" if calls else "stop"
     if prompt.limit is not None and len(pieces) > prompt.limit:
         pieces, finish = pieces[: prompt.limit], "length"
-    usage = faults.usage or Usage(input=len(prompt.context) // 4 + 1, output=len(pieces))
+    thoughts = THOUGHTS if prompt.thinks and not silent else ""
+    usage = faults.usage or Usage(
+        input=len(prompt.context) // 4 + 1,
+        output=len(pieces) + len(tokens(thoughts)) + sum(len(tokens(call.text)) for call in calls),
+        reasoning=len(tokens(thoughts)),
+    )
     return Reply(
         id=f"{rng.getrandbits(96):024x}",
         created=int(now),
@@ -126,12 +152,43 @@ def compose(prompt: Prompt, behaviour: Behaviour, faults: Faults, rng: Random, n
         tokens=pieces,
         finish=faults.finish or finish,
         usage=usage,
+        calls=calls,
+        thoughts=thoughts,
+        signature=sign(rng),
+        blocked=faults.block or "",
+    )
+
+
+def sign(rng: Random) -> str:
+    """A thought signature: opaque to everybody but its maker."""
+    return base64.b64encode(SIGNED + rng.randbytes(18)).decode()
+
+
+def is_signature(text: Any) -> bool:
+    """Whether a thought signature is one of ours, as it was."""
+    try:
+        return isinstance(text, str) and base64.b64decode(text, validate=True).startswith(SIGNED)
+    except ValueError:
+        return False
+
+
+def _call(prompt: Prompt, faults: Faults, rng: Random) -> tuple[Call, ...]:
+    """The functions that it wants called: the first that may be, unless another number is asked for."""
+    if not prompt.tools or faults.answer is not None or faults.empty or faults.block:
+        return ()
+    wanted = 1 if faults.tool_calls is None else faults.tool_calls
+    chosen = [prompt.tools[at % len(prompt.tools)] for at in range(wanted)]
+    return tuple(
+        Call(f"call_{rng.getrandbits(96):024x}", tool.name, instance(tool.schema)) for tool in chosen
     )
 
 
 def _say(prompt: Prompt, behaviour: Behaviour, faults: Faults, rng: Random) -> str:
     if faults.answer is not None:
         return faults.answer
+    if prompt.schema is not None:
+        text = json.dumps(instance(prompt.schema), ensure_ascii=False)
+        return text[:-1] if faults.passes is False else text
     task = behaviour.book.find(prompt.text)
     passes = faults.passes
     if passes is None:

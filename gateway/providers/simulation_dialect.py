@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.providers.simulation import Prompt, Reply
+from gateway.providers.simulation_faults import Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,16 @@ class Dialect:
 
     `read` makes a Prompt of a request body and raises ValueError (one line) when it cannot be one; `whole`
     gives the body of an answer; `events` those of a stream, `merged` putting the role beside the first
-    token; `error` the body for a status and a message; `done` is the last line's data, empty for none.
-    `failure` is the event by which a stream says that it failed, of a message and the event's number; None:
-    `error` in an event.
+    token; `error` the body for a status and a message, to which `details` adds what faults ask for; `done` is
+    the last line's data, empty for none. `failure` is the event by which a stream says that it failed, of a
+    message and the event's number; None: `error` in an event.
     """
 
     read: Callable[[Mapping[str, Any]], Prompt]
     whole: Callable[[Reply, Prompt], Mapping[str, Any]]
     events: Callable[[Reply, Prompt, bool], Iterator[Event]]
     error: Callable[[int, str], Mapping[str, Any]]
+    details: Callable[[Mapping[str, Any], Faults], Any] = lambda error, faults: error
     done: bytes = b""
     sse: bool = True
     """False: a stream is one JSON array."""

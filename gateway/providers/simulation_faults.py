@@ -55,6 +55,11 @@ class Faults:
     answer: str | None = None
     passes: bool | None = None
     finish: str | None = None
+    empty: bool = False
+    block: str | None = None
+    tool_calls: int | None = None
+    reason: str | None = None
+    retry_delay: str | None = None
     usage: Usage | None = None
     seed: int | None = None
 
@@ -167,6 +172,15 @@ SWITCHES = (
     Switch("answer", "answer", unquote, "TEXT, percent-encoded", "what the model says"),
     Switch("pass", "passes", _flag, "true or false", "whether the answer is right"),
     Switch("finish", "finish", str, "TEXT", "the finish reason"),
+    Switch("empty", "empty", _flag, "true or false", "`true`: the answer holds nothing"),
+    Switch(
+        "tool-calls", "tool_calls", _number, "NUMBER", "so many functions are called; 0: it says something"
+    ),
+    Switch("block", "block", str, "TEXT", "Gemini: the prompt is blocked for this reason"),
+    Switch("reason", "reason", str, "TEXT", "Gemini: the reason in the details of an error"),
+    Switch(
+        "retry-delay", "retry_delay", str, "TEXT", "Gemini: how long an error's details ask to wait (`37s`)"
+    ),
     Switch("usage", "usage", _usage, "input=9,output=5,cached=0,reasoning=0", "the token counts"),
     Switch("seed", "seed", int, "INTEGER", "fixes every draw of this request"),
 )

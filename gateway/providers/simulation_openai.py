@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
-from gateway.providers.simulation import Prompt, Reply
+from gateway.providers.simulation import Prompt, Reply, tokens
+from gateway.providers.simulation_calls import openai_tools
 from gateway.providers.simulation_dialect import Dialect, Event, limit_of, model_of, text_of
 from gateway.providers.simulation_faults import Usage
 
@@ -49,6 +50,7 @@ def _read_chat(body: Mapping[str, Any]) -> Prompt:
     if not all(isinstance(message, Mapping) for message in messages):
         raise ValueError("messages: must be a list of objects")
     asked = [message for message in messages if message.get("role") == "user"]
+    answered = messages[-1].get("role") == "tool"
     return Prompt(
         model=model_of(body),
         text=text_of(asked[-1].get("content")) if asked else "",
@@ -56,11 +58,28 @@ def _read_chat(body: Mapping[str, Any]) -> Prompt:
         stream=body.get("stream") is True,
         usage=_wants_usage(body),
         limit=limit_of(body, "max_completion_tokens", "max_tokens"),
+        tools=() if answered else openai_tools(body),
+        schema=_schema_of(body.get("response_format")),
     )
 
 
+def _schema_of(form: object) -> Mapping[str, Any] | None:
+    """What the answer has to fit; any object in JSON mode."""
+    if not isinstance(form, Mapping) or form.get("type") not in ("json_schema", "json_object"):
+        return None
+    given = form.get("json_schema")
+    schema = given.get("schema") if isinstance(given, Mapping) else None
+    return schema if isinstance(schema, Mapping) else {}
+
+
 def _whole_chat(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
+    text = None if reply.calls else reply.text
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    if reply.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.text}}
+            for call in reply.calls
+        ]
     return {
         "id": f"chatcmpl-{reply.id}",
         "object": "chat.completion",
@@ -97,6 +116,15 @@ def _chat_events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
     for token in reply.tokens:
         yield Event(delta({**role, "content": token}), token=True)
         role = {}
+    for index, call in enumerate(reply.calls):
+        begun = {"name": call.name, "arguments": ""}
+        yield Event(
+            delta({"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": begun}]})
+        )
+        for piece in tokens(call.text):
+            yield Event(
+                delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}), token=True
+            )
     yield Event(delta({}, reply.finish))
     if prompt.usage:
         yield Event(chunk([], usage=usage_of(reply.usage)))

@@ -20,6 +20,7 @@ from gateway.providers.simulation import Behaviour, Prompt, compose, latency
 from gateway.providers.simulation_dialect import Dialect, Event
 from gateway.providers.simulation_faults import HEAD, Faults, parse
 from gateway.providers.simulation_gemini import dialect as gemini
+from gateway.providers.simulation_google import COMPATIBLE
 from gateway.providers.simulation_openai import CHAT, COMPLETIONS, EMBEDDINGS
 from gateway.providers.simulation_responses import COMPACTION, INPUT_TOKENS, RESPONSES
 from gateway.providers.simulation_shelf import Answer, NotFound, Shelf
@@ -115,12 +116,14 @@ def write(
 
 def find(path: str) -> Dialect | None:
     """The wire format that a path speaks; None when there is none."""
+    google = path.startswith("/v1beta/openai/")
     path = _PREFIX.sub("", path)
     match = _GEMINI.search(path)
     if match is not None:
         stream = match[2] == "streamGenerateContent"
         return gemini(match[1], stream=stream, sse="alt=sse" in (match[3] or ""))
-    return _OPENAI.get(path.partition("?")[0])
+    path = path.partition("?")[0]
+    return COMPATIBLE if google and path == "/chat/completions" else _OPENAI.get(path)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
@@ -174,7 +177,7 @@ def _scene(
     if faults.body is not None:
         data = faults.body.encode()
     elif status >= 400:
-        data = _dump(dialect.error(status, "simulated failure"))
+        data = _dump(dialect.details(dialect.error(status, "simulated failure"), faults))
     else:
         data = _dump(dialect.whole(reply, prompt))
         wait = 0.0 if background else wait + per_token * len(reply.tokens)
@@ -275,5 +278,5 @@ def _cut(chunks: Iterable[Chunk], size: int, apart: float) -> Iterator[Chunk]:
             yield Chunk(apart if start else chunk.delay + apart, chunk.data[start : start + size])
 
 
-def _dump(value: Mapping[str, Any]) -> bytes:
+def _dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

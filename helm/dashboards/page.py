@@ -16,7 +16,7 @@ _TAG = "headgate"
 
 
 def page_of(name: str, title: str, description: str, variables: Variables, rows: Rows) -> dashboard.Dashboard:
-    """A whole dashboard, without the panels that are awaited and the rows that only hold such."""
+    """A whole dashboard."""
     builder = (
         Dashboard(f"Headgate / {title}")
         .uid(f"headgate-{name}")
@@ -38,12 +38,9 @@ def page_of(name: str, title: str, description: str, variables: Variables, rows:
     )
     number = 0
     for heading, panels in rows.items():
-        shown = [panel.builder for panel in panels if not panel.awaited]
-        if not shown:
-            continue
         number += 1
         builder.with_row(Row(heading).id(number))
-        for one in shown:
+        for panel in panels:
             number += 1
-            builder.with_panel(one.id(number))
+            builder.with_panel(panel.builder.id(number))
     return builder.build()

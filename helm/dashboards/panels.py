@@ -1,9 +1,4 @@
-"""The kinds of panel, so that every page looks alike.
-
-A panel that asks for a metric which the gateway does not emit yet (AWAITED) is left out of its page: nothing
-on a dashboard is empty for ever. Once the metric is there, take its name out of AWAITED and run
-`make dashboards`; a test insists on both.
-"""
+"""The kinds of panel, so that every page looks alike."""
 
 from __future__ import annotations
 
@@ -32,18 +27,6 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from helm.dashboards.variables import SOURCE
-
-AWAITED = frozenset(
-    {
-        "headgate_rollout_stage",
-        "headgate_rollout_phase",
-        "headgate_rollout_unsettled",
-        "headgate_rollout_evidence",
-        "headgate_rollout_evidence_threshold",
-        "headgate_rollout_transitions_total",
-    }
-)
-"""Metrics that come with the rollout engine."""
 
 WHOLE, TWO_THIRDS, HALF, THIRD, QUARTER = 24, 16, 12, 8, 6
 """Widths, in columns."""
@@ -75,11 +58,6 @@ class Panel:
 
     builder: Any
     queries: Sequence[Query]
-
-    @property
-    def awaited(self) -> bool:
-        """Whether it asks for something that is not emitted yet."""
-        return any(name in query.expression for name in AWAITED for query in self.queries)
 
 
 def chart(

@@ -121,15 +121,18 @@ def _position() -> list[Panel]:
             "Transitions",
             "What moved the rollout in the time shown, and why.",
             (
-                Query(
-                    "max by (route, segment, from, to, cause)"
-                    f" (increase(headgate_rollout_transitions_total{{{SEGMENT}}}[{RANGE}])) > 0",
-                    "times",
-                ),
+                Query(_moved(), "times"),
                 COUNT,
             ),
         ),
     ]
+
+
+def _moved() -> str:
+    """A series that was not there when the time shown began counts whole: `increase` misses its first one."""
+    series = f"headgate_rollout_transitions_total{{{SEGMENT}}}"
+    new = f"{series} unless {series} offset {RANGE}"
+    return f"max by (route, segment, from, to, cause) (({new}) or increase({series}[{RANGE}])) > 0"
 
 
 def _evidence(test: str) -> Panel:

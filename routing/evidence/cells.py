@@ -101,6 +101,27 @@ def _read(evidence: Evidence, name: list[str], count: int) -> None:
     spreads.setdefault(place, {})[int(part)] = count
 
 
+def counts_of(evidence: Evidence) -> dict[str, int]:
+    """The counters that `evidence_of` reads as this evidence."""
+    counts = {}
+    for cell, units in evidence.cells.items():
+        place = f"{cell.period}.{cell.compared}.{cell.reference}.{cell.stratum}."
+        counts[f"{place}{cell.metric}.{_letter(cell.candidate)}.{cell.bad}.{cell.n}"] = units
+    for side, cost in evidence.costs.items():
+        place = f"{side.period}.{side.compared}.cost.{_letter(side.candidate)}."
+        high, low = divmod(cost.squares, 1 << HALF)
+        counts |= {f"{place}n": cost.n, f"{place}total": cost.total, f"{place}high": high, f"{place}low": low}
+    for kind, spreads in (("duration", evidence.durations), ("first_token", evidence.first_tokens)):
+        for side, spread in spreads.items():
+            place = f"{side.period}.{side.compared}.{kind}.{_letter(side.candidate)}."
+            counts |= {f"{place}{band}": units for band, units in spread.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _letter(candidate: bool) -> str:
+    return "c" if candidate else "b"
+
+
 def _with(cost: Cost, part: str, count: int) -> Cost:
     """A cost with one of its counters filled in."""
     if part == "n":

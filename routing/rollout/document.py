@@ -86,6 +86,13 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: Action = "hold"
     guardrails: dict[str, Value] = {}
 
+    def differs(self, other: Said) -> bool:
+        """Whether it is news after `other`: a guardrail of which nothing was said is inconclusive."""
+        return (self.value, self.action, self._told()) != (other.value, other.action, other._told())
+
+    def _told(self) -> dict[str, Value]:
+        return {name: value for name, value in self.guardrails.items() if value != "inconclusive"}
+
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rollout as it stands. `periods` are those of the epoch, the oldest first; there is always one.
@@ -151,6 +158,16 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         )
 
     @property
+    def judged(self) -> Document:
+        """As it stood when it last compared somebody: what is shown of a rollout that has ended."""
+        if self.phase not in ("promoted", "rolled_back"):
+            return self
+        known = len(self.periods)
+        while known > 1 and not self.periods[known - 1].chance:
+            known -= 1
+        return msgspec.structs.replace(self, periods=self.periods[:known])
+
+    @property
     def unsettled(self) -> bool:
         """Whether the configuration still has to be told of the promotion."""
         return self.phase == "promoted" and not self.settled
@@ -175,7 +192,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             document = msgspec.convert(dict(plain), Document, strict=True, str_keys=True)
         except msgspec.ValidationError as error:
-            raise InvalidDocument(str(error)) from None
+            where = str(error).partition("`$")[2].strip("`.") or "a field"
+            raise InvalidDocument(f"{where}: not as this version of Headgate writes it") from None
         if not document.periods:
             raise InvalidDocument("periods: there must be one")
         return document

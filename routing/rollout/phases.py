@@ -28,6 +28,9 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 ACTIONS: tuple[Cause, ...] = ("promote", "pause", "resume", "abort", "retry", "undo", "set_weight")
 """What a person may ask for."""
 
+FOLLOWS: Mapping[str, Cause] = {"promote": "promote", "rollback": "abort"}
+"""What a person asks for who follows a recommendation."""
+
 ONWARD: tuple[Phase, ...] = ("running", "baking", "promoted")
 """Where a step forward may lead."""
 OPENING: tuple[Phase, ...] = ("pending", *ONWARD)
@@ -69,8 +72,8 @@ TRANSITIONS: Mapping[Phase, Mapping[Cause, tuple[Phase, ...]]] = {
         "timeout": ("inconclusive",),
         "pause": ("paused",),
     },
-    "paused": {**_LIVE, "resume": ("running", "baking")},
-    "inconclusive": {**_LIVE, "resume": ("running",), "pause": ("paused",)},
+    "paused": {**_LIVE, "resume": ONWARD},
+    "inconclusive": {**_LIVE, "resume": ONWARD},
     "baking": {**_LIVE, "baked": ("promoted",), "pause": ("paused",)},
     "promoted": {"undo": ("rolled_back",), "settled": ("promoted",), "definition": OPENING},
     "rolled_back": {"retry": OPENING, "definition": OPENING},

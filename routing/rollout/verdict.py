@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from routing.rollout.document import Action, Value
 from routing.rollout.phases import Cause
+from routing.rollout.spending import Compared
 
 
 class Group(NamedTuple):
@@ -26,29 +27,12 @@ class Proof(NamedTuple):
     safe_needed: float
 
 
-class Spending(NamedTuple):
-    """One variant's mean cost in USD, a unit's earliest request or a success; None: not known."""
-
-    n: int
-    usd: float | None
-
-
-class CostRatio(NamedTuple):
-    """The candidate's cost over the baseline's, and its lower bound; `needed` successes a side."""
-
-    estimate: float | None
-    lower: float | None
-    max_ratio: float
-    needed: int
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What one metric of good and bad says; sides are (baseline, candidate).
 
     `units_to_go`: compared units, of both variants, until the safe test passes in a typical run; None when
-    nobody is compared. `tipping` (where coverage is low or unequal): how much less often the candidate's bad
-    units would have to be reported than the others, as a share, to turn the verdict; None: no share could.
+    nobody is compared. `coverage`: the share of units that could have a value and have one.
     """
 
     metric: str
@@ -59,21 +43,23 @@ class Comparison:
     coverage: tuple[float | None, float | None]
     units_to_go: int | None
     reasons: tuple[str, ...] = ()
-    blocked: bool = False
+    uncovered: bool = False
     """Coverage is low or unequal: no automatic promotion."""
-    tipping: float | None = None
+    armed: bool = True
+    """Whether harm acts; otherwise the metric is only needed to promote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one cost metric says; sides are (baseline, candidate). `fail` pauses."""
+    """What one cost metric says. `fail` pauses; `accepted`: a person has resumed past it in this epoch."""
 
     metric: str
     verdict: Value
-    baseline: Spending
-    candidate: Spending
-    ratio: CostRatio
+    compared: Compared
+    units: tuple[int, int]
+    max_ratio: float
     reasons: tuple[str, ...] = ()
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +97,7 @@ class Evaluation:
 
     @property
     def guardrails(self) -> dict[str, Value]:
-        """The verdict of each guardrail, by name."""
+        """The verdict of each guardrail by its name, a query's as `prometheus.NAME`."""
         found: dict[str, Value] = {name: one.verdict for name, one in self.comparisons.items()}
         found |= {name: one.verdict for name, one in self.costs.items()}
-        return found | {name: one.verdict for name, one in self.queries.items()}
+        return found | {f"prometheus.{name}": one.verdict for name, one in self.queries.items()}

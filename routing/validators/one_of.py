@@ -36,7 +36,10 @@ class OneOf:
         if self._path is None:
             return self._judge([text])
         try:
-            selected = self._path.findall(document_of(text))
+            document = document_of(text)
+            if isinstance(document, str):  # findall would read it once more, as JSON
+                return self._judge([document] if str(self._path) == "$" else [])
+            selected = self._path.findall(document)
         except NotJson as error:
             return Failed(error.reason)
         except (JSONPathError, RecursionError):  # `..` and filters give up on what is nested too deeply

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import httptools
@@ -26,8 +27,8 @@ from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers, response_headers
 from gateway.data.parse import dump_json, parse_json
 from gateway.data.record import Recorder
-from gateway.data.sse import Splitter
 from gateway.data.table import Table
+from gateway.sse import Splitter
 from routing.compile import compile_snapshot
 from routing.cost import cost_usd, usage_of
 from routing.decide import decide
@@ -87,11 +88,12 @@ def pieces() -> dict[str, Callable[[], object]]:
     table, recorder = Table(snapshot, bytes(6)), Recorder(0)
     raw = request(1, "/v1/chat/completions", name_of(""), KEY, stream=False)
     heard = hear(raw)
-    key = authenticate(table, heard.headers, "chat", local=True)
+    head = Head(b"POST", b"/v1/chat/completions", b"", heard.headers, True, True)
+    caller = SimpleNamespace(head=head, local=True)
+    key = authenticate(table, caller, "chat")
     body = parse_json(heard.body, heard.headers)
     facts = Facts("chat", body["model"], key, heard.headers, body, NONCE)
     decision = decide(snapshot, facts)
-    head = Head(b"POST", b"/v1/chat/completions", b"", heard.headers, True, True)
     price, usage = decision.variant.price, usage_of(USAGE)
     assert price is not None and usage is not None
     shaped = shape(body, decision.variant, stream_usage=False)
@@ -109,11 +111,11 @@ def pieces() -> dict[str, Callable[[], object]]:
     def recorded() -> None:
         recorder.finished(account, perf_counter())
         if next(numbers) % 1000 == 0:
-            recorder.flush({}, [])
+            recorder.flush({}, [], [])
 
     return {
         "parse HTTP": lambda: hear(raw),
-        "authenticate": lambda: authenticate(table, heard.headers, "chat", local=True),
+        "authenticate": lambda: authenticate(table, caller, "chat"),
         "parse JSON": lambda: parse_json(heard.body, heard.headers),
         "check": lambda: check_chat(body),
         "decide": lambda: decide(snapshot, Facts("chat", body["model"], key, heard.headers, body, NONCE)),

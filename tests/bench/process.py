@@ -89,6 +89,7 @@ class Member:
 ROLES = {
     "gateway.data.worker": "worker",
     "gateway.control.main": "control plane",
+    "gateway.control.telemetry.child": "telemetry",
     "nginx: worker": "worker",
 }
 """What a command line holds → the process's role; the family's head is the supervisor, others `other`."""

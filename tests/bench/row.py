@@ -83,6 +83,22 @@ ROWS = [
         contestant="headgate, two workers",
         against="",
     ),
+    *(
+        Row(
+            key,
+            title,
+            "gemini",
+            figure,
+            Goal(1.10, True),
+            contestant="headgate, Gemini natively",
+            against="litellm",
+        )
+        for key, title, figure in (
+            ("gemini-cpu", "CPU µs a request, Gemini natively (× litellm's acompletion)", "cpu_request"),
+            ("gemini-time", "µs a request, Gemini natively, one at a time (×)", "time_request"),
+            ("gemini-stream", "CPU µs a stream, Gemini natively (×)", "cpu_stream"),
+        )
+    ),
 ]
 
 

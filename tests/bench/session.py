@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.contestant import Contestant, headgate, nginx, upstream
+from tests.bench.gemini import LITELLM, NATIVE, pair
 from tests.bench.load import Load
 from tests.bench.process import Cores, family
 from tests.bench.scenario import SCENARIOS, Reading, Scenario, measured
@@ -50,6 +51,8 @@ class Session:
                 self._starts(port)
             if "two" in self._plan.scenarios:
                 self._two_workers(port)
+        if "gemini" in self._plan.scenarios:
+            self._gemini()
 
     def _side_by_side(self, port: int) -> None:
         scenarios = [scenario for scenario in SCENARIOS if scenario.name in self._plan.scenarios]
@@ -108,6 +111,16 @@ class Session:
             place = self._directory / f"headgate-start-{number}"
             with headgate(port, [self._cores.gateway], place) as contestant:
                 self.readings["ready", "headgate"].append({"ready": contestant.ready})
+
+    def _gemini(self) -> None:
+        """Gemini's native API, by Headgate and by litellm itself."""
+        seconds = 2.0 * self._plan.stretch
+        with pair(self._cores, self._directory / "gemini") as both:
+            for number in range(1, self._plan.rounds + 1):
+                for name, measure in ((NATIVE, both.through_the_gateway), (LITELLM, both.by_litellm)):
+                    self._say(f"round {number} of {self._plan.rounds}: Gemini natively, {name}")
+                    reading = measure(seconds, stream=False) | measure(seconds, stream=True)
+                    self.readings["gemini", name].append(reading)
 
     def _two_workers(self, port: int) -> None:
         """One and two workers, both free to use two cores, so that only their number differs."""

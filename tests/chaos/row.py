@@ -57,6 +57,7 @@ class Row:
     """`fault` is what is done, `expected` what must be seen; `run` does it.
 
     `test` names the integration test that shows the same in the CI; the others run there in their short form.
+    `asked`: run only where it is asked for by name, since it takes many minutes.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Row:
     expected: str
     run: Callable[[Lab], Figures]
     test: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from tests.chaos import clients, machine, overload, signals, streams, upstreams
+from tests.chaos import clients, endurance, machine, overload, replicas, signals, store, streams, upstreams
 
-ROWS = (*signals.ROWS, *upstreams.ROWS, *streams.ROWS, *clients.ROWS, *overload.ROWS, *machine.ROWS)
+ROWS = (
+    *signals.ROWS, *store.ROWS, *upstreams.ROWS, *streams.ROWS, *clients.ROWS, *overload.ROWS, *machine.ROWS,
+    *replicas.ROWS, *endurance.ROWS,
+)  # fmt: skip

@@ -106,6 +106,35 @@ def demo(program: str, *options: str) -> Iterator[Prometheus]:
         assert process.returncode == 0
 
 
+@contextlib.contextmanager
+def scraping(program: str, directory: Path, admin_port: int) -> Iterator[Prometheus]:
+    """The Prometheus at `program`, which scrapes the gateway on `admin_port` every second."""
+    (port,) = free_ports(1)
+    targets = [{"job_name": "headgate", "static_configs": [{"targets": [f"127.0.0.1:{admin_port}"]}]}]
+    configuration = directory / "prometheus.yaml"
+    configuration.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": targets}))
+    command = [
+        program, f"--config.file={configuration}", f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn", "--enable-feature=exemplar-storage",
+    ]  # fmt: skip
+    with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            running = Prometheus(f"http://127.0.0.1:{port}")
+            end = time.monotonic() + PATIENCE
+            while not _ready(running):
+                assert process.poll() is None and time.monotonic() < end, (directory / "log").read_text()
+                time.sleep(0.1)
+            yield running
+        finally:
+            process.terminate()
+
+
+def _ready(running: Prometheus) -> bool:
+    with contextlib.suppress(OSError):
+        return urllib.request.urlopen(f"{running.url}/-/ready", timeout=5).status == 200
+    return False
+
+
 def failures(check: Callable[[str], list[Any]], expressions: Mapping[str, str]) -> list[str]:
     """Of named expressions, those that are refused or give nothing."""
     wrong = []

@@ -60,7 +60,7 @@ class Echo:
     leaving = draining = False
 
     def __init__(self, heads: Heads, *, stuck: bool = False) -> None:
-        self.table: Any = SimpleNamespace(limits=LIMITS)
+        self.table: Any = SimpleNamespace(limits=LIMITS, passthrough=None)
         self.outbox = Outbox()
         self.heads = heads
         self.seen: list[Seen] = []

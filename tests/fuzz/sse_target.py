@@ -15,9 +15,10 @@ import orjson
 
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
-from gateway.data.relay import DONE, Interrupted, Relay, relay_stream
-from gateway.data.sse import MAX_EVENT
+from gateway.data.endpoints import CHAT, Endpoint
+from gateway.data.relay import DONE, Interrupted, relay_stream
 from gateway.run import Run
+from gateway.sse import MAX_EVENT
 from routing.cost import Usage
 from routing.fallback import Result
 from routing.snapshot import Variant
@@ -126,7 +127,7 @@ def _even(outcome: Outcome) -> Outcome:
     return outcome._replace(sent=_BLANK.sub(rb"\1", outcome.sent))
 
 
-def play(pieces: list[bytes], *, asked: bool) -> Outcome:
+def play(pieces: list[bytes], *, asked: bool, endpoint: Endpoint = CHAT) -> Outcome:
     """Relays a stream of these pieces as the journey does."""
     client: Any = Client()
     upstream = Upstream(pieces)
@@ -136,9 +137,9 @@ def play(pieces: list[bytes], *, asked: bool) -> Outcome:
 
     async def relay() -> None:
         attempt.answer = upstream
-        await attempt.receive(upstream)
+        await attempt.receive(upstream, endpoint.first, endpoint.splitter)
         if attempt.result is Result.OK:
-            await relay_stream(client, account, attempt, b"", Relay, asked=asked)
+            await relay_stream(client, account, attempt, b"", endpoint.relay, asked=asked)
 
     Run(relay(), ends.append).resume()
     (end,) = ends

@@ -42,7 +42,7 @@ def test_so_many_requests_and_a_summary() -> None:
         "--requests",
         "60",
         "--speed",
-        "10",
+        "2",
         "--json",
         "--port",
         str(port),
@@ -61,7 +61,29 @@ def test_so_many_requests_and_a_summary() -> None:
     assert gemini["share"] == 1.0 and gemini["passed"] > gemini["failed"]
     assert gemini["latency_p95"] >= gemini["latency_p50"] > 0.05
     assert gemini["cost_per_success"] >= gemini["cost_per_request"] > 0
+    rollout = summary["rollout"]
+    assert (rollout["phase"], rollout["weight"], rollout["settled_seconds"]) == ("running", 10.0, None)
+    assert [one["cause"] for one in rollout["transitions"]] == ["started"]
     assert nobody_listens(port) and nobody_listens(admin_port)
+
+
+def test_a_bad_candidate_goes_back() -> None:
+    """The others, which take longer, are shown by `make demo-check`."""
+    port, admin_port = free_ports()
+    options = ["--scenario", "bad", "--speed", "2", "--until-settled", "--json"]
+    with demo(*options, "--port", str(port), "--admin-port", str(admin_port)) as process:
+        out, complaint = process.communicate(timeout=3 * PATIENCE)
+    assert (process.returncode, complaint) == (0, "")
+    summary = json.loads(out)
+    rollout = summary["rollout"]
+    assert (rollout["phase"], rollout["phase_reason"], rollout["weight"]) == ("rolled_back", "harm", 0.0)
+    moved = rollout["transitions"]
+    assert moved[0]["cause"] == "started" and moved[-1]["cause"] == "harm"
+    assert moved[-1]["reasons"][0].startswith("validation_passed: the candidate is worse")
+    assert 0 < moved[-1]["seconds"] == rollout["settled_seconds"] <= summary["seconds"]
+    tuned, base, _ = summary["variants"]
+    assert (tuned["weight"], base["weight"]) == (0.0, 100.0)
+    assert tuned["pass_rate"] < base["pass_rate"] and tuned["cost_per_success"] > base["cost_per_success"]
 
 
 def test_without_a_terminal_it_prints_lines_and_ends_cleanly_on_sigint() -> None:

@@ -37,6 +37,7 @@ LABELS = {
     "headgate_snapshot_age_seconds": set(),
     "headgate_config_reload_failures_total": set(),
     "headgate_dropped_events_total": set(),
+    "headgate_store_initialized_timestamp_seconds": set(),
     "headgate_build_info": {"version"},
 }
 CONFIG = SERVED.replace(
@@ -129,6 +130,30 @@ def test_both_formats(gateway):
     assert text.endswith("# EOF\n")
     families = {family.name: family for family in parse_openmetrics(text)}
     assert families["headgate_requests"].type == "counter"
+    assert families["headgate_worker_resident_bytes"].unit == "bytes"
+    assert families["headgate_cost_usd"].unit == "usd"
+    classic = {sample.name for family in parse_text(exposition(gateway)[1]) for sample in family.samples}
+    strict = {sample.name for family in families.values() for sample in family.samples}
+    assert strict == classic
+    assert text.count(" # {") >= 2
+    assert " # {" not in exposition(gateway)[1]
+
+
+def test_exemplars_name_requests_and_traces(gateway):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "x-simulated-status": "400"}
+    response = gateway.post(CHAT, body(), headers=headers)
+    assert response.status == 400
+
+    def failed():
+        text = exposition(gateway, "application/openmetrics-text")[1]
+        requests = next(one for one in parse_openmetrics(text) if one.name == "headgate_requests")
+        found = (one.exemplar for one in requests.samples if one.labels["status"] == "client_error")
+        return next((one for one in found if one is not None), None)
+
+    gateway.wait_until(failed)
+    assert failed().labels["trace_id"] == trace
+    assert len(failed().labels["request_id"]) == 24
 
 
 def test_what_clients_send_makes_no_series(gateway):

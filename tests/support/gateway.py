@@ -56,8 +56,8 @@ class Gateway(Client):
     def logged(self, text: str) -> bool:
         return any(text in str(entry.get("message")) for entry in self.log)
 
-    def wait_ready(self) -> None:
-        end = time.monotonic() + PATIENCE
+    def wait_ready(self, patience: float = PATIENCE) -> None:
+        end = time.monotonic() + patience
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log
             with contextlib.suppress(OSError):
@@ -110,14 +110,17 @@ def running_gateway(
     keys: dict[str, str] | None = None,
     options: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+    patience: float = PATIENCE,
 ) -> Iterator[Gateway]:
     """`headgate serve` on the configuration file, ready; stopped at the end, if it is still there.
 
-    Without a file everything comes from `environ`.
+    Without a file everything comes from `environ`. `python` is the interpreter that it runs on, `patience`
+    the seconds that it may take to be ready.
     """
     port, admin_port = free_ports(2)
     command = [
-        sys.executable,
+        python,
         "-P",
         "-m",
         "gateway.cli.main",
@@ -139,7 +142,7 @@ def running_gateway(
     )
     gateway = Gateway(process, port, admin_port, keys or {})
     try:
-        gateway.wait_ready()
+        gateway.wait_ready(patience)
         yield gateway
     finally:
         gateway.stop()

@@ -135,6 +135,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "record": lambda store: store.record(REPORTS, 60),
     "outcomes": lambda store: store.outcomes(REQUEST),
     "claim": lambda store: store.claim("units", b"secret"),
+    "keep_homes": lambda store: store.keep_homes({b"name": b"home"}, 30),
+    "home": lambda store: store.home(b"name"),
     "beat": lambda store: store.beat("a", {}, 30),
     "replicas": lambda store: store.replicas(),
 }

@@ -294,6 +294,28 @@ class StoreConformance:
         await one.count(ROLLOUT, 1, b"a", 3, counts)
         assert list((await one.evidence(ROLLOUT, 1)).cells.values()) == [11]
 
+    # Homes of stored responses
+
+    @together
+    async def test_a_home_is_known_to_all_for_its_time(self, one: Store, other: Store) -> None:
+        homes = {index.to_bytes(16, "big"): b"home %d" % index for index in range(600)}
+        await one.keep_homes(homes, 30)
+        await one.keep_homes({b"brief": b"home"}, 0.05)
+        for name in (b"\0" * 16, (599).to_bytes(16, "big")):
+            assert await other.home(name) == homes[name]
+        await other.keep_homes({b"\0" * 16: b"moved"}, 30)
+        assert await one.home(b"\0" * 16) == b"moved"
+        await asyncio.sleep(0.1)
+        await one.sweep()
+        assert await other.home(b"brief") is None and await other.home(b"nobody") is None
+
+    def test_a_home_under_a_foreign_signature_is_none(self, place: Place) -> None:
+        async def read(ours: Store, theirs: Store) -> None:
+            await theirs.keep_homes({b"name": b"home"}, 30)
+            assert await ours.home(b"name") is None
+
+        run(read, place, replace(place, keys=(OTHER_KEY,)))
+
     # Outcomes
 
     @together

@@ -12,7 +12,6 @@ import yaml
 
 from gateway.channel import series
 from helm.dashboards.__main__ import FOLDER, made
-from helm.dashboards.panels import AWAITED, SECONDS, Panel, Query, chart
 from helm.dashboards.variables import Variables
 
 ROOT = Path(__file__).parents[2]
@@ -56,18 +55,6 @@ def test_the_files_are_what_the_program_makes() -> None:
 def test_a_page_asks_for_what_is_emitted(page: str) -> None:
     asked = {name for expression in expressions(page) for name in METRIC.findall(expression)}
     assert asked - emitted() == set()
-
-
-def test_what_is_awaited_is_not_there_yet() -> None:
-    assert emitted() & AWAITED == set(), "take these out of AWAITED and run `make dashboards`"
-
-
-def test_a_panel_that_waits_for_a_metric_says_so() -> None:
-    def asking(expression: str) -> Panel:
-        return chart("Title", "What it shows.", SECONDS, Query(expression, ""))
-
-    assert asking("sum(headgate_rollout_stage)").awaited
-    assert not asking("sum(headgate_rollout_weight)").awaited
 
 
 @pytest.mark.parametrize("page", PAGES)

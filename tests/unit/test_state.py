@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from gateway.supervisor.state import open_state
+from gateway.state import open_state
 
 
 def test_gateways_that_start_together_agree(tmp_path):

@@ -74,8 +74,8 @@ def mocking(document: Path, folder: Path) -> Iterator[Mock]:
 class _Relay(BaseHTTPRequestHandler):
     """What the API does and steady does not: events when the body says `stream`, and `[DONE]` at their end.
 
-    Steady goes by `accept` alone, and knows of streams only what the document says. Where that tells of whole
-    answers only, the whole one is the one event.
+    Steady goes by `accept` alone, and knows of a stream only what the document says; where it says that an
+    answer comes whole, the whole is the one event.
     """
 
     protocol_version = "HTTP/1.1"

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.explain import command
-from gateway.supervisor.state import open_state
+from gateway.state import open_state
 
 CONFIG = """
 upstreams:
@@ -63,6 +63,17 @@ def test_buckets_are_those_of_the_state_directory(files: Path) -> None:
     assert all(result.exit_code == 0 and not result.stderr for result in results)
     first, again, other = (json.loads(result.stdout)["bucket"] for result in results)
     assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "field"), [("completions", "prompt"), ("embeddings", "input"), ("responses", "input")]
+)
+def test_another_endpoint(files: Path, endpoint: str, field: str) -> None:
+    body = json.dumps({"model": "solver", field: "hi", "user": "alice"})
+    result = explain("--json", "--endpoint", endpoint, *HARD, body="-", stdin=body)
+    assert (result.exit_code, json.loads(result.stdout)["segment"]) == (0, "hard")
+    refused = explain("--endpoint", endpoint)
+    assert refused.exit_code == 1 and f"'{field}' must be" in refused.stderr
 
 
 def test_for_people(files: Path) -> None:

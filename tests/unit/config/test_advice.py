@@ -57,6 +57,16 @@ def test_an_entry_of_the_same_model_is_suggested() -> None:
     assert "such as `price: " in line and line.endswith("/llama-3.1-8b-instant`")
 
 
+def test_an_untried_vendor_of_litellms_is_told() -> None:
+    text = """
+        upstreams: {else: {provider: litellm}}
+        routes: {r: {variants: {v: {upstream: else, model: MODEL, price: {request: 1}}}, variant: v}}
+    """
+    (line,) = about(text.replace("MODEL", "bedrock/m"), "vendor")
+    assert "`bedrock` has not been tried" in line and "anthropic" in line
+    assert warnings(text.replace("MODEL", "anthropic/m")) == []
+
+
 def test_a_simulated_upstream_needs_no_price() -> None:
     text = """
         upstreams: {toy: {provider: simulated}}
@@ -108,7 +118,7 @@ def test_outcomes_that_are_never_wanted_are_told() -> None:
 
 
 def test_switching_off_what_the_gateway_measures_itself_is_told() -> None:
-    told = about(small(rollout("{errors: off, latency_p95: off}")), "promotion rests less on")
+    told = about(small(rollout("{errors: off, latency_p95: off}")), "but promotion waits for it")
     assert [line.split(": ")[0].rsplit(".", 1)[1] for line in told] == ["errors", "latency_p95"]
 
 
@@ -120,7 +130,7 @@ def test_a_rollout_in_a_segment_is_told_at_its_place() -> None:
             {rollout("{errors: off}")}
           - {{name: rest, variant: base}}
     """)
-    (problem,) = [it for it in loaded(text).warnings if "rests less" in it.message]
+    (problem,) = [it for it in loaded(text).warnings if "promotion waits for it" in it.message]
     assert (problem.path, problem.line) == ("routes.solver.segments[0].rollout.guardrails.errors", 12)
 
 

@@ -215,15 +215,17 @@ def test_a_public_name_belongs_to_one_route() -> None:
         ("{upstream: openai, model: m, price: {input: -1}}", "price.input: must be at least 0"),
         ("{upstream: openai, model: m, drop: ['']}", "drop[0]: must be the name of a request field"),
         ("{upstream: translated, model: m}", "model: must be litellm's name, vendor/model"),
+        ("{upstream: native, model: openai/m}", "model: must be the name of a Gemini model"),
     ],
 )
 def test_what_does_not_fit_within_a_variant_is_told(variant: str, told: str) -> None:
     text = f"""
-        upstreams: {{openai: {{provider: openai}}, translated: {{provider: litellm}}}}
+        upstreams: {{openai: {{provider: openai}}, translated: {{provider: litellm}},
+            native: {{provider: gemini, api: native}}}}
         routes: {{r: {{variants: {{v: {variant}}}, variant: v}}}}
     """
     (line,) = mistakes(text)
-    assert line.startswith(f"3: routes.r.variants.v.{told}")
+    assert line.startswith(f"4: routes.r.variants.v.{told}")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_an_exposure_is_written_as_the_admin_api_names_it(tmp_path: Path) -> Non
         "reason": "rollout", "probability": 0.1, "epoch": 3, "period": 1, "reference": 0,
         "compared": "compared", "stratum": "ge2800", "unit": "00000000000000ab", "status": "ok",
         "duration": 1.25, "first_token": 0.5, "attempts": 1, "input": 100, "cached_input": 20, "output": 30,
-        "reasoning": 4, "cost": 0.002, "items": 2, "wants_outcome": True,
+        "reasoning": 4, "cost": 0.002, "items": 2, "wants_outcome": True, "endpoint": "chat",
     }  # fmt: skip
     assert (second["probability"], second["cost"], second["first_token"]) == (None, None, None)
     assert segments(tmp_path / "log")[0].name == "2026-11-21T12-00-00Z-000001.jsonl.zst"
@@ -195,7 +195,7 @@ def test_more_than_may_be_held_is_lost_counted_and_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        log = Log(tmp_path, Clock(), held=2000)
+        log = Log(tmp_path, Clock(), held=2100)
         for number in range(10):
             log.expose(exposure(number))
         assert log.lost == 5

@@ -1,20 +1,17 @@
-"""What the demo counts and how it shows it."""
+"""What the demo counts, and the programs beside it."""
 
 import asyncio
 import contextlib
-import io
 import socket
 from pathlib import Path
 
 import pytest
-from rich.console import Console, ConsoleDimensions
 
 from gateway.demo.board import Answered, Board, percentile, wilson
 from gateway.demo.child import gateway
 from gateway.demo.ports import Ports, PortTaken, choose_ports
 from gateway.demo.process import Failed
-from gateway.demo.scenario import CANDIDATES, set_up, weights
-from gateway.demo.screen import Place, line, screen
+from gateway.demo.scenario import places
 
 
 def answered(variant: str = "base", segment: str = "hard", **more: object) -> Answered:
@@ -30,7 +27,7 @@ def answered(variant: str = "base", segment: str = "hard", **more: object) -> An
 
 
 def test_a_row_a_variant_with_shares_of_its_segment() -> None:
-    board = Board(weights())
+    board = Board(places())
     for number in range(30):
         board.add(
             answered("tuned" if number % 10 == 0 else "base", reason="wrong_answer" if number % 2 else "")
@@ -48,10 +45,13 @@ def test_a_row_a_variant_with_shares_of_its_segment() -> None:
     assert base.cost_per_success == pytest.approx(0.027 / 12)
     assert gemini.pass_rate is None and gemini.cost_per_success is None and gemini.latency_p95 is None
     assert (board.requests, board.errors) == (32, 2)
+    assert tuned.weight == 0
+    board.weigh({("hard", "tuned"): 12.5})
+    assert board.rows()[0].weight == 12.5
 
 
 def test_an_unknown_cost_is_not_a_free_one() -> None:
-    board = Board(weights())
+    board = Board(places())
     board.add(answered(cost=None))
     row = board.rows()[1]
     assert row.passed == 1 and row.cost_per_request is None and row.cost_per_success is None
@@ -67,34 +67,6 @@ def test_percentiles() -> None:
 def test_the_interval_is_wilsons() -> None:
     assert wilson(8, 10) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
     assert wilson(0, 5)[0] == 0.0 and wilson(5, 5)[1] == 1.0
-
-
-@pytest.mark.parametrize("scenario", list(CANDIDATES))
-def test_the_screen_fits(scenario: str) -> None:
-    board = Board(weights())
-    for number in range(20_000):
-        board.add(answered("tuned" if number % 10 == 0 else "base", seconds=12.5, cost=0.0123))
-    place = Place(scenario, 18080, 18081, set_up(scenario).key, note="8080/8081 taken: on 18080 and 18081")
-    for size in (ConsoleDimensions(100, 30), ConsoleDimensions(200, 60), ConsoleDimensions(80, 24)):
-        console = Console(width=size.width, file=io.StringIO())
-        console.print(screen(place, board, 3599.0, size))
-        assert isinstance(console.file, io.StringIO)
-        lines = console.file.getvalue().splitlines()
-        assert len(lines) <= min(size.height, 30) and max(len(shown.rstrip()) for shown in lines) <= 100
-        assert any("hard" in shown and "tuned" in shown and "12.300" in shown for shown in lines)
-        assert size.width < 100 or not any("…" in shown for shown in lines)
-        assert max(len(shown.rstrip()) for shown in lines) <= size.width
-        assert "print(answer.choices[0].message.content)" in lines[-1]
-    assert line(board, 61.0).startswith("01:01  20000 requests, 0 errors")
-
-
-def test_where_prometheus_is_stands_on_the_screen() -> None:
-    place = Place("good", 8080, 8081, "hg_key", prometheus_port=9090)
-    console = Console(width=80, file=io.StringIO())
-    console.print(screen(place, Board(weights()), 1.0, ConsoleDimensions(80, 24)))
-    assert isinstance(console.file, io.StringIO)
-    assert "prometheus http://127.0.0.1:9090 " in console.file.getvalue()
-    assert Place("good", 8080, 8081, "hg_key").prometheus_url == ""
 
 
 def test_usual_ports_give_way_when_they_are_taken() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.judge import SECONDS, Validation, program_of, validate
+from gateway.demo.judge import Judge
 from gateway.demo.scenario import BOOK, HARD
-from gateway.providers.simulation_book import BookError, Sample, Task, load
+from gateway.providers.simulation_book import BookError, Task, load
 
 TASKS = load(BOOK).tasks
 
@@ -33,12 +33,11 @@ def test_a_title_never_hides_in_another_tasks_text() -> None:
 
 def test_right_programs_pass_and_wrong_ones_fail() -> None:
     async def check() -> list[str]:
-        room = asyncio.Semaphore(4)
+        judge = Judge()
         complaints: list[str] = []
 
         async def one(task: Task, program: str, expected: bool) -> None:
-            async with room:
-                validation = await validate(task, fenced(program))
+            validation = await judge.validate(task, fenced(program))
             if validation.passed is not expected or validation.reason == "time_limit":
                 complaints.append(f"{task.title}: {validation}\n{program}")
 
@@ -47,40 +46,10 @@ def test_right_programs_pass_and_wrong_ones_fail() -> None:
                 group.create_task(one(task, task.right, True))
                 for wrong in task.wrong:
                     group.create_task(one(task, wrong, False))
+        await judge.close()
         return complaints
 
     assert asyncio.run(check()) == []
-
-
-TASK = Task("Echo", 800.0, "Print the input.", (Sample("7", "7"),), "", ())
-
-
-@pytest.mark.parametrize(
-    ("program", "reason"),
-    [
-        ("print(input())", ""),
-        ("print(8)", "wrong_answer"),
-        ("print(input())\nraise SystemExit(1)", "runtime_error"),
-        ("while True: print('x' * 1000)", "wrong_answer"),
-        ("x = bytearray(1 << 30)\nprint(7)", "runtime_error"),
-        ("import tempfile\nwith tempfile.TemporaryFile('w') as f: f.write('x')\nprint(7)", "runtime_error"),
-    ],
-)
-def test_a_programs_end_has_a_reason(program: str, reason: str) -> None:
-    assert asyncio.run(validate(TASK, fenced(program))) == Validation(not reason, reason)
-
-
-def test_a_program_that_never_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert SECONDS <= 5
-    monkeypatch.setattr("gateway.demo.judge.SECONDS", 0.3)
-    validation = asyncio.run(validate(TASK, fenced("import time\ntime.sleep(60)")))
-    assert validation == Validation(False, "time_limit")
-
-
-def test_the_first_fenced_block_is_the_program() -> None:
-    assert program_of("```py\na = 1\n```\n```python\nb = 2\n```") == "a = 1\n"
-    assert program_of("no program here") is None
-    assert asyncio.run(validate(TASK, "no program here")).reason == "no_program"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,18 @@ from config.names import name_hash
 from routing.compile import compile_snapshot
 from routing.decide import decide
 from routing.rollout.state import RolloutState
-from routing.snapshot import BASIS_POINTS, BreakerRule, Cascade, Condition, Fixed, Rollout, Snapshot, Weights
+from routing.snapshot import (
+    BASIS_POINTS,
+    NATIVE,
+    BreakerRule,
+    Cascade,
+    Condition,
+    Fixed,
+    Passthrough,
+    Rollout,
+    Snapshot,
+    Weights,
+)
 from tests.unit.routing.made import UNIT_KEY, facts, key
 
 UPSTREAMS = """
@@ -30,7 +41,7 @@ upstreams:
   google: {provider: gemini, api_key: g-test, ask_usage: false}
   native: {provider: gemini, api: native, api_key: g-test}
   other: {provider: litellm, api_key: o-test}
-  keyless: {provider: openai, base_url: "http://vllm:8000/v1/"}
+  keyless: {provider: openai, base_url: "http://vllm:8000/v1/", endpoints: [chat, completions]}
   sim:
     provider: simulated
     latency: {median: 20ms, p95: 50ms}
@@ -94,6 +105,14 @@ def test_a_breaker_that_is_off() -> None:
     assert compiled(routes).routes["solver"].breaker is None
 
 
+def test_what_is_passed_through() -> None:
+    assert compiled().passthrough is None
+    passed = compiled(
+        SOLVER + "passthrough: {upstream: openai, paths: [files, audio], body: 2MiB}"
+    ).passthrough
+    assert passed == Passthrough("openai", frozenset(("files", "audio")), 2 << 20)
+
+
 def test_the_route() -> None:
     snapshot = compiled(revision=9, signing_keys=(b"k" * 32,))
     assert (snapshot.revision, snapshot.signing_keys) == (9, (b"k" * 32,))
@@ -126,6 +145,7 @@ def test_variants() -> None:
         "Solve in C++17.",
     )
     assert "responses" in tuned.endpoints and variants["gemini"].endpoints == {"chat", "embeddings"}
+    assert variants["mystery"].endpoints == {"chat", "completions"}
 
 
 def test_prices_are_per_token_and_unknown_is_not_free() -> None:
@@ -244,7 +264,9 @@ def test_upstreams() -> None:
     google = upstreams["google"]
     assert (google.provider, google.ask_usage) == ("gemini", False)
     assert google.base_url == "https://generativelanguage.googleapis.com/v1beta/openai"
-    assert (upstreams["native"].provider, upstreams["other"].provider) == ("litellm", "litellm")
+    native = upstreams["native"]
+    assert (native.provider, upstreams["other"].provider) == (NATIVE, "litellm")
+    assert native.base_url == "https://generativelanguage.googleapis.com/v1beta"
     assert (upstreams["other"].api_key, upstreams["other"].base_url) == ("o-test", "")
     assert (upstreams["keyless"].api_key, upstreams["keyless"].base_url) == ("", "http://vllm:8000/v1")
     assert upstreams["sim"].options == {
@@ -275,6 +297,31 @@ def test_models_directly() -> None:
     assert (decision.variant.model, decision.variant.upstream) == ("any/model", "sim")
     assert decision.variant.price is None
     assert snapshot.direct["google"].variants["google/*"].endpoints == {"chat", "embeddings"}
+
+
+NATIVELY = "routes: {r: {variants: {v: {upstream: native, model: gemini-2.5-flash}}, variant: v}}"
+TRANSLATED = "routes: {r: {variants: {v: {upstream: other, model: anthropic/claude}}, variant: v}}"
+
+
+def test_models_of_translated_upstreams_directly() -> None:
+    plain = compiled()
+    assert not plain.translates
+    assert plain.direct.keys().isdisjoint(("native", "other"))  # nothing has litellm loaded
+    native = compiled(NATIVELY)
+    assert native.translates and native.routes["r"].variants["v"].endpoints == {"chat"}
+    assert native.direct["native"].variants["native/*"].endpoints == {"chat"}
+    other = compiled(TRANSLATED)
+    assert other.translates and "other" not in other.direct  # its models say which host gets the key
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [("http://proxy:8000", "http://proxy:8000/v1beta"), ("http://proxy/v1beta", "http://proxy/v1beta"),
+     ("http://proxy/v1beta/openai", "http://proxy/v1beta"), ("http://proxy/own/", "http://proxy/own")],
+)  # fmt: skip
+def test_where_the_native_api_is(written: str, url: str) -> None:
+    upstreams = UPSTREAMS.replace("api: native", f"api: native, base_url: '{written}'")
+    assert compiled(NATIVELY, upstreams).upstreams["native"].base_url == url
 
 
 def test_keys_and_limits() -> None:

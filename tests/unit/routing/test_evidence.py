@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.evidence import metrics, unit
-from routing.evidence.cells import Cell, Cost, Evidence, Side, evidence_of, quantile
+from routing.evidence.cells import Cell, Cost, Evidence, Side, counts_of, evidence_of, quantile
 from routing.evidence.fact import (
     P95,
     Ending,
@@ -127,6 +127,7 @@ def test_any_split_over_replicas_gives_the_same_state(
 def test_the_cells_are_those_of_a_plain_recount(told: list[tuple[UnitKey, Fact]], depth: int) -> None:
     _, counts = tell(told, depth)
     seen = evidence_of(counts).cells
+    assert evidence_of(counts_of(evidence_of(counts))) == evidence_of(counts)
     expected: dict[Cell, int] = {}
     for key in {key for key, _ in told}:
         for cell in recount(key, [fact for other, fact in told if other == key], depth):

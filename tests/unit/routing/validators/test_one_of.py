@@ -60,6 +60,8 @@ def test_korean_written_in_syllables_equals_korean_written_in_letters(ignore_cas
         ("$.label", {}, NOTHING),
         ("$.label", "refund", NOTHING),
         ("$", "refund", Passed()),
+        ("$", "{", OTHER),
+        ("$.label", '{"label": "refund"}', NOTHING),
         ("$[*].label", [{"label": "refund"}, {"label": "delivery_delay"}], Passed()),
         ("$[*].label", [{"label": "refund"}, {"label": "other"}], OTHER),
         ("$[*].label", [{"label": "refund"}, {}], Passed()),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.data.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of, start_of_event
+from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 
 LINES = st.lists(
     st.sampled_from([b"data: {}", b"data:x", b": comment", b"event: e", b"id: 1", "data: é\u2028".encode()]),

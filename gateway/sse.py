@@ -13,7 +13,9 @@ from typing import Any
 import orjson
 
 MAX_EVENT = 1024 * 1024
-"""Bytes of one event, unless an endpoint has larger ones."""
+"""Bytes of one event …"""
+LONGEST = 64 * 1024 * 1024
+"""… and where an event may hold images."""
 LONG = 64 * 1024
 """Bytes of an incomplete event from which on it is not put together anew with every read."""
 _END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
@@ -27,23 +29,15 @@ class EventTooLarge(Exception):
 class Splitter:
     """Holds back the incomplete event at the end of a byte stream."""
 
-    __slots__ = ("_limit", "_more", "_size", "rest")
+    __slots__ = ("rest",)
 
-    def __init__(self, limit: int = MAX_EVENT) -> None:
+    def __init__(self) -> None:
         self.rest = b""
-        self._more: list[bytes] = []  # of a long event, behind `rest`
-        self._size = 0
-        self._limit = limit
 
     def feed(self, block: bytes) -> bytes:
         """The whole events that have come so far, joined; empty when there is none. Raises EventTooLarge."""
         if self.rest:
-            if len(self.rest) > LONG:
-                block = self._whole_with(block)
-                if not block:
-                    return b""
-            else:
-                block = self.rest + block
+            block = self.rest + block
         if b"\r" in block:
             end = 0
             for match in _END.finditer(block):
@@ -53,26 +47,44 @@ class Splitter:
             if end == 1:
                 end = 0
         self.rest = block[end:]
-        if len(self.rest) > self._limit:
+        if len(self.rest) > MAX_EVENT:
             raise EventTooLarge
         return block[:end]
 
-    def _whole_with(self, block: bytes) -> bytes:
-        """A long event together with what has come of it, if `block` may end it; empty if it does not."""
-        tail = (self._more[-1] if self._more else self.rest)[-3:]
-        self._more.append(block)
-        self._size += len(block)
-        if not _END.search(tail + block):
-            if len(self.rest) + self._size > self._limit:
-                raise EventTooLarge
-            return b""
-        return self.finish()
+    def finish(self) -> bytes:
+        """What has come of an incomplete event; it is taken."""
+        rest, self.rest = self.rest, b""
+        return rest
+
+
+class PatientSplitter(Splitter):
+    """Holds back an incomplete event of up to `LONGEST` bytes, and puts it together only once."""
+
+    __slots__ = ("_more", "_size")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more: list[bytes] = []  # behind `rest`
+        self._size = 0
+
+    def feed(self, block: bytes) -> bytes:
+        """As above."""
+        if len(self.rest) > LONG:
+            tail = (self._more[-1] if self._more else self.rest)[-3:]
+            self._more.append(block)
+            self._size += len(block)
+            if not _END.search(tail + block):
+                if len(self.rest) + self._size > LONGEST:
+                    raise EventTooLarge
+                return b""
+            block = self.finish()
+        return super().feed(block)
 
     def finish(self) -> bytes:
         """What has come of an incomplete event; it is taken."""
-        whole = self.rest + b"".join(self._more)
-        self.rest, self._size = b"", 0
+        whole = super().finish() + b"".join(self._more)
         self._more.clear()
+        self._size = 0
         return whole
 
 

@@ -68,3 +68,24 @@ def _key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise Unusable(f"{path} does not hold a key of {KEY_BYTES} bytes in hex; restore it, or delete it")
     return key
+
+
+def adopt_unit_key(directory: Path, key: bytes) -> None:
+    """Keeps the deployment secret that the replicas share in place of our own. Raises Unusable."""
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=".unit.key.", dir=directory / "keys")
+        with open(descriptor, "w") as file:
+            file.write(key.hex() + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(draft, directory / "keys" / "unit.key")
+    except OSError as error:
+        raise Unusable(f"cannot write to the state directory {directory}: {error.strerror}") from None
+
+
+def replica_of(directory: Path) -> str:
+    """What this state directory's gateway is called among its replicas; made at random on first use.
+
+    Raises Unusable, OSError.
+    """
+    return _key(directory / "keys" / "replica.key")[:8].hex()

@@ -1,0 +1,1 @@
+"""`headgate rollout`: how rollouts stand, and moving them, through the admin API of a running gateway."""

@@ -1,0 +1,1 @@
+"""What the rollout engine is held to: `make bench-rollout`."""

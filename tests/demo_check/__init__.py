@@ -1,0 +1,1 @@
+"""The demo from beginning to end, as a newcomer sees it: `make demo-check`."""
