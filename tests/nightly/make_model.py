@@ -1,4 +1,4 @@
-"""Makes a tiny language model of random weights, tokenizer and chat template included, in the given folder."""
+"""Makes a tiny language model of random weights, with its tokenizer and chat template, in a folder."""
 
 from __future__ import annotations
 
