@@ -119,7 +119,10 @@ class Service:
         head = request.head
         if isinstance(request, Inflow):
             name = head.path.split(b"/", 3)[2].decode("latin-1")
-            await self._hand_on(request, table, name, partial(pass_through, request, table))
+            try:
+                await self._hand_on(request, table, name, partial(pass_through, request, table))
+            finally:
+                request.detach()  # whatever is still to come must not be waited for
             return
         if head.path.startswith(STORED) and head.path not in ENDPOINTS and self.homes is not None:
             await self._hand_on(request, table, "responses", partial(ask_stored, request, table, self.homes))
