@@ -37,7 +37,7 @@ PATHS = frozenset(("/chat/completions", "/completions", "/responses"))
 LARGEST = 512 * 1024
 """Bytes of an answer that is judged; the channel is there for other things too."""
 REST = 1.0
-"""Seconds for which an upstream that limits us gets no copies, if it does not say how many …"""
+"""Seconds at least for which an upstream that limits us gets no copies, however few it asks for …"""
 LONGEST_REST = 60.0
 """… and at most."""
 FAREWELL = 1.0
@@ -138,8 +138,8 @@ class Shadows:
         """Counts a copy, and closes its call if that was not whole."""
         result, variant = attempt.result, attempt.variant
         if result is Result.RATE_LIMITED:
-            wait = attempt.retry_after
-            self._resting[variant.upstream] = monotonic() + min(REST if wait is None else wait, LONGEST_REST)
+            rest = max(min(attempt.retry_after or REST, LONGEST_REST), REST)
+            self._resting[variant.upstream] = monotonic() + rest
         if result is not Result.OK and attempt.answer is not None:
             attempt.answer.close()
         status = STATUSES.get(result, "upstream_error")
