@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.bench.difficulty import measured
 from tests.bench.difficulty.data import directory
+from tests.bench.difficulty.disturb import DISTURBANCES
 
 APGR = {"gsm8k": 0.63, "mmlu": 0.72, "routerbench": 0.63, "livecodebench": 0.63}
 RATED = {"competitive-en": (0.70, 0.84), "competitive-ko": (0.68, 0.80)}
@@ -80,8 +81,9 @@ def _disturbed(found: dict[str, Any]) -> str:
         "share that changes segment, of the upper half and of the top fifth; the most that it should",
     ]
     for task, figures in found.items():
-        lines.append(f"{task}: {figures.pop('rows')} texts")
-        for name, one in figures.items():
+        lines.append(f"{task}: {figures['rows']} texts")
+        for name in DISTURBANCES:
+            one = figures[name]
             lines.append(f"  {name:24} {one['top 50%']:6.1%} {one['top 20%']:6.1%}  {one['limit']:.0%}")
     return "\n".join(lines)
 

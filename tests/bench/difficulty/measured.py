@@ -13,7 +13,7 @@ import numpy as np
 
 from gateway.training.fit import GAIN, Recipe, Rows
 from gateway.training.folds import folds_of, groups_of
-from gateway.training.measures import Interval, Ranking, interval, resamples, spearman
+from gateway.training.measures import Ranking, interval, resamples, spearman
 from routing.difficulty.estimate import ModelEstimator
 from routing.difficulty.features import features_of
 from routing.difficulty.model import read_model
@@ -234,5 +234,5 @@ def _thinned(shares: list[float], recovered: list[float]) -> list[tuple[float, f
 
 
 def as_json(found: dict[str, Any]) -> str:
-    """All that was measured."""
-    return json.dumps(found, default=lambda one: one._asdict() if isinstance(one, Interval) else str(one))
+    """All that was measured; an interval is [value, low, high]."""
+    return json.dumps(found)
