@@ -7,7 +7,7 @@ from typing import Any
 
 from config.files import Document
 from config.routes import Route
-from gateway.control.validation.wire import Rule, Rules
+from gateway.validation.wire import Rule, Rules
 
 
 def rules_of(route: Route) -> Rules:
