@@ -5,11 +5,15 @@ Whatever can be worked out once is worked out here: salts, hashes, bounds, price
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from config import conditions, prices, rollout, routes, schema, server, upstreams, variants
+from config.files import Document
 from config.names import name_hash
 from routing.assign import Assignment, bounds_of
 from routing.rollout.state import RolloutState
@@ -146,19 +150,23 @@ class _Compiler:
             name=segment.name,
             hash=name_hash(segment.name),
             conditions=tuple(_condition(clause, percent) for clause in clauses),
-            assignment=self._assignment(route_name, segment, compiled),
+            assignment=self._assignment(route_name, route, segment, compiled),
             sample=route.outcomes.sample,
             sample_salt=self._salt("outcomes", route_name, segment.name),
         )
 
-    def _assignment(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Assignment:
+    def _assignment(
+        self, name: str, route: routes.Route, segment: routes.Segment, compiled: dict[str, Variant]
+    ) -> Assignment:
         if segment.rollout is not None:
-            return self._rollout(route, segment.name, segment.rollout, compiled)
+            return self._rollout(name, segment.name, segment.rollout, compiled)
         if segment.weights is not None:
-            shares = [(weight, compiled[name]) for name, weight in segment.weights.items()]
-            return Weights(bounds_of(shares), self._salt("weights", route, segment.name))
+            shares = [(weight, compiled[variant]) for variant, weight in segment.weights.items()]
+            return Weights(bounds_of(shares), self._salt("weights", name, segment.name))
         if segment.cascade is not None:
-            return Cascade(compiled[segment.cascade.first], compiled[segment.cascade.then])
+            first, then = compiled[segment.cascade.first], compiled[segment.cascade.then]
+            checks = checks_of(route)
+            return Cascade(first, then, msgspec.msgpack.encode(checks), len(checks))
         assert segment.variant is not None
         return Fixed(compiled[segment.variant])
 
@@ -184,6 +192,26 @@ class _Compiler:
         """A salt of its own for every purpose, so that one lot tells nothing of another."""
         text = f"{route}\0{segment}\0{epoch}".encode()
         return blake2b(text, digest_size=32, key=self._unit_key, person=domain.encode()).digest()
+
+
+def checks_of(route: routes.Route) -> list[tuple[str, dict[str, Any]]]:
+    """The route's validators as plain data: each its type and its arguments."""
+    return [
+        (
+            validator.type,
+            {
+                info.alias or name: _plain(getattr(validator, name))
+                for name, info in type(validator).model_fields.items()
+                if name != "type"
+            },
+        )
+        for validator in route.validators
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Schemas stay text: MessagePack has no numbers of their length."""
+    return json.dumps(value.content) if isinstance(value, Document) else value
 
 
 def _first_weight(plan: rollout.Rollout) -> int:

@@ -125,10 +125,15 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """Ask `first`, validate, then perhaps `then`."""
+    """Ask `first`, judge its answer, and `then` only if that fails.
+
+    `rules` are the `count` validators of the route, each its type and its arguments, as MessagePack.
+    """
 
     first: Variant
     then: Variant
+    rules: bytes = b""
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,11 @@ DIFFICULTY_SOURCE = Series(
 DIFFICULTY_INVALID = Series(
     "headgate_difficulty_invalid", "Explicit difficulties that were ignored as invalid.", ("route",)
 )
+CASCADES = Series(
+    "headgate_cascades",
+    "First answers of cascades, by what the validators said of them.",
+    ("route", "segment", "result"),
+)
 PASSTHROUGH = Series(
     "headgate_passthrough_requests",
     "Requests handed on as they were: passed through, or for a stored response.",
@@ -119,7 +124,7 @@ TRANSITIONS = Series(
 
 COUNTERS = (
     REQUESTS, ATTEMPTS, TOKENS, COST, UNPRICED, ITEMS, APPLICATION_REQUESTS, APPLICATION_COST,
-    DIFFICULTY_SOURCE, DIFFICULTY_INVALID, PASSTHROUGH,
+    DIFFICULTY_SOURCE, DIFFICULTY_INVALID, CASCADES, PASSTHROUGH,
 )  # fmt: skip
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
 """What workers count."""

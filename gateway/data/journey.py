@@ -22,6 +22,7 @@ from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
 from gateway.data.breakers import NONE, outside
 from gateway.data.capture import Capture, Captured
+from gateway.data.cascade import Cascades
 from gateway.data.check import model_of
 from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
 from gateway.data.errors import (
@@ -77,6 +78,7 @@ class Service:
         self.reports: Reports | None = None
         self.capture: Capture | None = None
         self.homes: Homes | None = None
+        self.cascades = Cascades()
         self.ready = False
         self.leaving = False
         self.draining = False
@@ -209,12 +211,16 @@ class Service:
             begin(account, headers, table.tracing, endpoint.path)
 
         route = decision.route
+        deadline = monotonic() + route.timeouts.total
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
-            endpoint, body, request.head, account.streamed,
-            monotonic() + route.timeouts.total, route.retries, breakers,
+            endpoint, body, request.head, account.streamed, deadline, route.retries, breakers,
         )  # fmt: skip
-        attempt = await attempts.first_answer()
+        attempt = await (
+            self.cascades.answer(decision, attempts, account, deadline)
+            if decision.reason == "cascade"
+            else attempts.first_answer()
+        )
         if attempt.result is not Result.OK:
             self._failed(request, table, account, attempt)
             return

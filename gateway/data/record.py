@@ -12,7 +12,7 @@ from time import time
 from gateway.channel import series
 from gateway.channel.records import Deltas, Exposures, Histogram, Line, encode
 from gateway.channel.series import Labels
-from gateway.data.account import Account
+from gateway.data.account import Account, Judged
 from routing.decision import Decision
 
 FLUSH = 0.1
@@ -86,6 +86,8 @@ class Recorder:
         self._lines: dict[tuple[object, ...], Counts] = {}
         self._unrouted: dict[Labels, float] = {}
         self._handed_on: dict[Labels, float] = {}
+        self._cascades: dict[Labels, float] = {}
+        self._beside: dict[Labels, float] = {}
         self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = 0
@@ -140,6 +142,8 @@ class Recorder:
             line.cost += account.cost
         elif account.status == "ok":
             line.unpriced += 1
+        if account.cascade is not None:
+            self._cascaded(decision, account.cascade)
         duration = now - account.started
         line.durations.observe(duration)
         if account.first_token:
@@ -150,6 +154,13 @@ class Recorder:
             line.exposures.add(account.exposure(time(), duration))
         else:
             self.dropped += 1
+
+    def _cascaded(self, decision: Decision, judged: Judged) -> None:
+        """Counts a cascade's verdict, and the tokens of its first step where another answer was served."""
+        route = decision.route.name
+        _add(self._cascades, (route, decision.segment.name, judged.verdict), 1)
+        for kind, tokens in zip(TOKEN_TYPES, judged.usage or (), strict=False):
+            _add(self._beside, (route, judged.variant, kind), tokens)
 
     def flush(
         self,
@@ -175,6 +186,9 @@ class Recorder:
                 _add(counters[series.APPLICATION_REQUESTS.name], (application, OTHER, status), count)
         for line in self._lines.values():
             _count(counters, line)
+        for labels, tokens in self._beside.items():
+            _add(counters[series.TOKENS.name], labels, tokens)
+        counters[series.CASCADES.name] = self._cascades
         counters[series.PASSTHROUGH.name] = self._handed_on
         counters[series.ATTEMPTS.name] = {
             labels: sum(durations.counts) for labels, durations in self._attempts.items()

@@ -131,6 +131,7 @@ class Worker:
         await self._supervisor.send(Kind.READY)
         await serving
         ticking.cancel()
+        await service.cascades.close()
         await self._flush_last()
 
     def _on_message(self, kind: Kind, message: bytes) -> None:
