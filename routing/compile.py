@@ -16,6 +16,8 @@ from config import conditions, prices, rollout, routes, schema, server, upstream
 from config.files import Document
 from config.names import name_hash
 from routing.assign import Assignment, bounds_of
+from routing.compile_difficulty import compile_difficulty
+from routing.difficulty.estimate import Estimator
 from routing.rollout.state import RolloutState
 from routing.snapshot import (
     BASIS_POINTS,
@@ -25,7 +27,6 @@ from routing.snapshot import (
     Cascade,
     Condition,
     Cors,
-    Difficulty,
     Fixed,
     Key,
     Limits,
@@ -42,6 +43,7 @@ from routing.snapshot import (
     Weights,
 )
 
+NO_ESTIMATORS: Mapping[str, Estimator] = {}
 NO_ROLLOUTS: Mapping[tuple[str, str], RolloutState] = {}
 MILLION = 1_000_000
 
@@ -60,14 +62,16 @@ def compile_snapshot(
     signing_keys: tuple[bytes, ...],
     unit_key: bytes,
     rollouts: Mapping[tuple[str, str], RolloutState] = NO_ROLLOUTS,
+    estimators: Mapping[str, Estimator] = NO_ESTIMATORS,
 ) -> Snapshot:
     """The snapshot of a configuration.
 
     `unit_key` is the deployment secret behind salts and unit hashes, at most 64 bytes. `rollouts` says, by
     route and segment, where each rollout stands; one that is not there begins with the first stage
-    of its plan, or with nothing when it starts by hand.
+    of its plan, or with nothing when it starts by hand. `estimators` are those of `difficulty.estimate`, by
+    what is written there.
     """
-    compiler = _Compiler(config, unit_key, rollouts)
+    compiler = _Compiler(config, unit_key, rollouts, estimators)
     compiled = {name: compiler.route(name, route) for name, route in config.routes.items()}
     limits, cors = config.server.limits, config.server.cors
     return Snapshot(
@@ -99,11 +103,16 @@ class _Compiler:
     """Compiles routes; holds what all of them need."""
 
     def __init__(
-        self, config: schema.Config, unit_key: bytes, rollouts: Mapping[tuple[str, str], RolloutState]
+        self,
+        config: schema.Config,
+        unit_key: bytes,
+        rollouts: Mapping[tuple[str, str], RolloutState],
+        estimators: Mapping[str, Estimator],
     ) -> None:
         self._config = config
         self._unit_key = unit_key
         self._rollouts = rollouts
+        self._estimators = estimators
 
     def route(self, name: str, route: routes.Route) -> Route:
         compiled = {key: self._variant(key, variant) for key, variant in route.variants.items()}
@@ -115,7 +124,9 @@ class _Compiler:
             segments=tuple(self._segment(name, route, part, compiled) for part in route.parts),
             fallbacks=tuple(compiled[fallback] for fallback in route.fallbacks),
             sticky=route.sticky,
-            difficulty=_difficulty(route.difficulty),
+            difficulty=compile_difficulty(
+                route, self._estimators, shown=self._config.server.response_headers == "full"
+            ),
             timeouts=Timeouts(
                 route.timeouts.connect, route.timeouts.first_token, route.timeouts.idle, route.timeouts.total
             ),
@@ -227,18 +238,6 @@ def _first_weight(plan: rollout.Rollout) -> int:
 def _condition(clause: conditions.Condition, percent: bytes) -> Condition:
     salt = percent if clause.subject == "percent" else b""
     return Condition(clause.subject, clause.name, clause.operator, clause.value, salt)
-
-
-def _difficulty(difficulty: routes.Difficulty) -> Difficulty:
-    minimum, maximum = difficulty.bounds
-    return Difficulty(
-        scale=difficulty.scale if isinstance(difficulty.scale, str) else "range",
-        minimum=minimum,
-        maximum=maximum,
-        sources=tuple((source, source.partition(".")[2]) for source in difficulty.from_),
-        default=difficulty.default,
-        strata=difficulty.strata,
-    )
 
 
 def _breaker(rule: routes.Breaker | None) -> BreakerRule | None:

@@ -15,7 +15,8 @@ import msgspec
 
 from routing.assign import Assigned, Assignment, assign
 from routing.decision import Decision
-from routing.difficulty.explicit import UNKNOWN, explicit_score
+from routing.difficulty.explicit import UNKNOWN
+from routing.difficulty.score import score_of
 from routing.endpoints import fallbacks_of, serves, serving, unserved
 from routing.errors import ForbiddenPin, UnknownModel, UnknownVariant
 from routing.facts import Facts
@@ -44,7 +45,7 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
     headers, endpoint = facts.headers, facts.endpoint
     if STICKY_KEY in headers:
         check_key(headers[STICKY_KEY])
-    difficulty = explicit_score(route.difficulty, headers, facts.body)
+    difficulty = score_of(route.difficulty, headers, facts.body)
     segment = segment_of(route, facts, difficulty)
     if PIN in headers:
         assigned = _pinned(route, facts)

@@ -19,6 +19,7 @@ from gateway.cli.client import check_url, post, refuse
 from gateway.control.controller.keep import kept
 from gateway.control.controller.wishes import wishes_of
 from gateway.control.errors import Refusal
+from gateway.control.estimators import Estimators
 from gateway.control.explain import Question, answer
 from gateway.control.source import Secrets, compile_source, signing_keys_of
 from gateway.data.authenticate import LOCAL
@@ -121,7 +122,10 @@ def _snapshot(path: Path | None, state: Path) -> Snapshot:
         name: first_epoch(wish.identity, wish.plan, 0).document
         for name, wish in wishes_of(loaded.config).items()
     }
-    return compile_source(loaded.config, secrets, 1, first | known)
+    estimators = Estimators().read(loaded.config)
+    for fault in estimators.faults(loaded.config):
+        click.echo(f"warning: {fault}", err=True)
+    return compile_source(loaded.config, secrets, 1, first | known, estimators)
 
 
 def _secrets(state: Path) -> Secrets:

@@ -12,6 +12,7 @@ from gateway.channel.records import Line
 from gateway.channel.spans import Spans
 from routing.cost import Usage
 from routing.decision import Decision
+from routing.difficulty.explicit import UNKNOWN
 from routing.request_id import Identity, Sealer, identity_of
 from routing.snapshot import Key, Rollout
 
@@ -101,6 +102,9 @@ class Account(msgspec.Struct, gc=False):
             usage.cached_input, usage.output, usage.reasoning, -1.0 if self.cost is None else self.cost,
             self.items,
         )  # fmt: skip
+        difficulty = self.decision.difficulty if self.decision is not None else UNKNOWN
+        if difficulty.gain is not None:
+            return (*fields, self.trace, self.spans, difficulty.task, difficulty.gain)
         return (*fields, self.trace, self.spans) if self.trace or self.spans is not None else fields
 
 
