@@ -172,6 +172,17 @@ def render(explanation: dict[str, Any], console: Console) -> None:
             conditions.add_row(condition["segment"], escape(condition["condition"]), escape(value), held)
         console.print()
         console.print(conditions)
+    if explanation["difficulty"]["contributions"]:
+        console.print()
+        console.print(_parts(explanation["difficulty"]["contributions"]))
+
+
+def _parts(contributions: list[dict[str, Any]]) -> Table:
+    """What an estimate is made of."""
+    table = Table("adds", "what", box=None, pad_edge=False)
+    for part in contributions:
+        table.add_row(f"{part['value']:+.4g}", escape(f"{part['kind']} {part['feature']}".strip()))
+    return table
 
 
 def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
@@ -179,6 +190,12 @@ def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
     score = "unknown"
     if difficulty["score"] is not None:
         score = f"{difficulty['score']:g} from {difficulty['source']}"
+    if difficulty["task"] is not None:
+        score += f", task {difficulty['task']}"
+    if difficulty["threshold"] is not None:
+        score += f", threshold {difficulty['threshold']:g}"
+    if difficulty["reason"] is not None:
+        score += f" ({difficulty['reason']})"
     variant = f"{explanation['variant']} (model {explanation['model']})"
     return [
         ("route", explanation["route"]),

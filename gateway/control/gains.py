@@ -7,7 +7,6 @@ begins with the figures of the model's training, and again with another model.
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +22,6 @@ from routing.difficulty.quantile import SIZE, RollingSample
 from routing.difficulty.thresholds import Told
 from routing.snapshot import BASIS_POINTS, Snapshot
 
-PACE = 0.2
-"""Seconds between two looks at what has come."""
 SILENCE = 3.0
 """Seconds after which a worker that says nothing is taken for gone: nobody would read what it is told."""
 ENOUGH = 50
@@ -132,14 +129,12 @@ class Gains:
         if (before is None or before < now - SILENCE) and (told := self.told):
             worker.try_send(Kind.THRESHOLDS, encode(told))
 
-    async def keep_up(self) -> None:
-        """Looks for ever at what has come."""
-        while True:
-            await asyncio.sleep(PACE)
-            self.look()
-
     def look(self) -> None:
-        """Tells workers of thresholds that have moved."""
+        """Tells workers of thresholds that have moved by what has come.
+
+        With every message that brings figures: what is sent too much or too little until workers know has to
+        be paid back.
+        """
         moved = [name for name, route in self._routes.items() if route.fresh and route.refresh()]
         if not moved:
             return

@@ -180,7 +180,7 @@ class Plane:
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
         yield from (self.ledger.keep_up(), self.ledger.follow(), self.watcher.watch(), self.log.keep_up())
-        yield from (self.homes.keep_up(), self.gains.keep_up())
+        yield self.homes.keep_up()
         yield from self.rollouts.work()
         if self.sending is not None:
             yield self.sending.keep_up()
@@ -216,6 +216,7 @@ class Plane:
                     self.rollouts.add(line, exposures)
                     self.gains.add(line, exposures)
                     self.log.exposures(line, exposures, self.contents.of)
+                self.gains.look()
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))
             elif kind is Kind.ANSWER:
