@@ -61,8 +61,5 @@ def folds_of(groups: np.ndarray[Any, Any], count: int, seed: int = 0) -> Iterato
 def _sketch(text: str) -> frozenset[int]:
     words = text.lower().split()
     shingles = {" ".join(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1))}
-    hashes = [
-        int.from_bytes(blake2b(shingle.encode("utf-8", "replace"), digest_size=6).digest())
-        for shingle in shingles
-    ]
+    hashes = [int.from_bytes(blake2b(shingle.encode("utf-8", "replace"), digest_size=6).digest()) for shingle in shingles]
     return frozenset(sorted(hashes)[:SKETCH])
