@@ -42,7 +42,11 @@ def explain(snapshot: Snapshot, facts: Facts) -> dict[str, Any]:
 
 
 def _difficulty(decision: Decision, facts: Facts) -> dict[str, Any]:
-    """The difficulty and what it is made of; the threshold is that of the first `gain` condition."""
+    """The difficulty and what it is made of; the threshold is that of the first `gain` condition.
+
+    `reason` is there when something could not be had: `rating_invalid`, `no_text`, `no_model` or `failed`;
+    `model`, the hash of what estimates, where something does.
+    """
     difficulty, score = decision.route.difficulty, decision.difficulty
     estimator, parts = difficulty.estimator, []
     threshold = None
@@ -51,16 +55,20 @@ def _difficulty(decision: Decision, facts: Facts) -> dict[str, Any]:
             threshold = difficulty.thresholds.get((score.task, top))
         if score.source == ESTIMATE and score.value is not None:
             parts = contributions(difficulty, estimator, facts.body, score.value)
-    return {
+    told = {
         "score": score.value,
         "source": score.source,
         "stratum": score.stratum,
         "task": score.task or None,
         "threshold": _on_scale(difficulty, threshold),
         "contributions": [part._asdict() for part in parts],
-        "reason": score.reason or ("rating_invalid" if score.invalid else None),
-        "model": (estimator.hash or None) if estimator is not None else None,
     }
+    reason = score.reason or ("rating_invalid" if score.invalid else "")
+    if reason:
+        told["reason"] = reason
+    if estimator is not None:
+        told["model"] = estimator.hash or None
+    return told
 
 
 def _on_scale(difficulty: Difficulty, figure: float | None) -> float | None:

@@ -194,7 +194,7 @@ def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
         score += f", task {difficulty['task']}"
     if difficulty["threshold"] is not None:
         score += f", threshold {difficulty['threshold']:g}"
-    if difficulty["reason"] is not None:
+    if "reason" in difficulty:
         score += f" ({difficulty['reason']})"
     variant = f"{explanation['variant']} (model {explanation['model']})"
     return [

@@ -19,7 +19,7 @@ from gateway.channel.records import Exposure, Line
 from gateway.channel.thresholds import encode
 from routing.difficulty.estimate import Estimator
 from routing.difficulty.quantile import SIZE, RollingSample
-from routing.difficulty.thresholds import Told
+from routing.difficulty.thresholds import Told, sample_of
 from routing.snapshot import BASIS_POINTS, Snapshot
 
 SILENCE = 3.0
@@ -67,7 +67,7 @@ class _Route:
             task = self.tasks.get(name)
             if task is None:
                 expected = self.estimator.expected(name)
-                task = self.tasks[name] = _Task(expected, RollingSample(expected))
+                task = self.tasks[name] = _Task(expected, sample_of(self.estimator, name))
                 for top in self.tops:
                     task.sample.threshold(top / BASIS_POINTS)  # what workers begin with
             task.sample.add(exposure.figure)

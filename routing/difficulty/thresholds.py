@@ -11,18 +11,25 @@ from dataclasses import replace
 
 from routing.difficulty.estimate import Estimator
 from routing.difficulty.gate import TASKS
-from routing.difficulty.quantile import RollingSample
+from routing.difficulty.quantile import SIZE, RollingSample
 from routing.snapshot import BASIS_POINTS, Difficulty, Snapshot, Thresholds
 
 Told = Mapping[str, tuple[str, Thresholds]]
 """By route: the hash of the estimator that they belong to, and the thresholds."""
 
 
+def sample_of(estimator: Estimator, task: str) -> RollingSample:
+    """A rolling sample of a task's figures that begins with those of training, thinned evenly to its size."""
+    expected = estimator.expected(task)
+    step = max(len(expected) / SIZE, 1.0)
+    return RollingSample(expected[int(at * step)] for at in range(min(len(expected), SIZE)))
+
+
 def first_thresholds(estimator: Estimator, tops: Iterable[int]) -> dict[tuple[str, int], float]:
     """What training says of every task and of each share in `tops`, in basis points."""
     found = {}
     for task in TASKS:
-        sample = RollingSample(estimator.expected(task))
+        sample = sample_of(estimator, task)
         for top in tops:
             threshold = sample.threshold(top / BASIS_POINTS)
             if threshold is not None:
