@@ -25,7 +25,9 @@ SMOOTH = 3.0
 """How much dearer a bend is than a slope."""
 KNOTS = 6
 MAGNITUDES = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0, 18.0, 19.0)
-_MAGNITUDE = frozenset(("largest", "second", "first_bound", "second_bound", "largest_bound", "smallest_bound"))
+_MAGNITUDE = frozenset(
+    ("largest", "second", "first_bound", "second_bound", "largest_bound", "smallest_bound")
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Design:
     @property
     def width(self) -> int:
         """The number of columns."""
-        return len(self.features) + sum(base.shape[1] for base in self.bases)
+        return len(self.features) + sum(int(base.shape[1]) for base in self.bases)
 
     def matrix(self, texts: Sequence[Text]) -> sparse.csr_matrix:
         """One row a text."""
@@ -63,7 +65,8 @@ class Design:
         """The head of a model fitted to the matrix."""
         size = len(self.features)
         named = {
-            feature: float(weight) for feature, weight in zip(self.features, weights[:size] * self.scales, strict=True)
+            feature: float(weight)
+            for feature, weight in zip(self.features, weights[:size] * self.scales, strict=True)
         }
         shapes: dict[str, Line] = {}
         start = size
@@ -88,7 +91,9 @@ def design_of(texts: Sequence[Text], only: Iterable[Feature] | None = None) -> D
     )
     rarity = np.array([np.log(len(texts) / counts[feature]) + 1 for feature in features])
     weighed = rarity * np.array([BOUNDS if kind == "bound" else 1.0 for kind, _ in features])
-    size = np.sqrt(sum(counts[feature] * scale**2 for feature, scale in zip(features, rarity, strict=True)) / len(texts))
+    size = np.sqrt(
+        sum(counts[feature] * scale**2 for feature, scale in zip(features, rarity, strict=True)) / len(texts)
+    )
     dense = np.array([text.dense for text in texts])
     knots = tuple(knots_of(dense[:, at], name) for at, name in enumerate(NAMES))
     return Design(tuple(features), weighed / max(size, 1.0), knots, tuple(map(basis, knots)))

@@ -100,7 +100,9 @@ def fit(rows: Rows, recipe: Recipe, step: Callable[[], None] = lambda: None) -> 
     return Fitted(design, mean + spread * intercept, spread * weights)
 
 
-def predictions(rows: Rows, recipe: Recipe, folds: int = 5, seed: int = 0, step: Callable[[], None] = lambda: None) -> Array:
+def predictions(
+    rows: Rows, recipe: Recipe, folds: int = 5, seed: int = 0, step: Callable[[], None] = lambda: None
+) -> Array:
     """What is predicted of each row by a model that was fitted without its group."""
     predicted = np.zeros(len(rows))
     for known, asked in folds_of(rows.groups, folds, seed):

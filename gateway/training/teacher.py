@@ -1,8 +1,8 @@
 """The teacher of gains: a model that is not linear, whose opinion a linear model learns from.
 
-Whether one variant passed where the other failed says little of a single text. What a teacher says of a text that
-it was not taught carries less noise, and the student is fitted to a mixture of both (Hinton, Vinyals and Dean,
-Distilling the knowledge in a neural network, 2015).
+Whether one variant passed where the other failed says little of a single text. What a teacher says of a text
+that it was not taught carries less noise, and the student is fitted to a mixture of both (Hinton, Vinyals
+and Dean, Distilling the knowledge in a neural network, 2015).
 """
 
 from __future__ import annotations

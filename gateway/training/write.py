@@ -19,13 +19,17 @@ HEAVY = 0.9
 """Among a head's words, the quantile of the weight from which on a word is heavy."""
 
 
-def head_file(head: Head, *, curve: Line | None = None, quantiles: Sequence[float] = (), heavy: bool = True) -> HeadFile:
+def head_file(
+    head: Head, *, curve: Line | None = None, quantiles: Sequence[float] = (), heavy: bool = True
+) -> HeadFile:
     """A head as it is written: rounded, without what weighs next to nothing."""
     weights = np.array(list(head.words.values()) or [0.0])
     least = 2e-3 * float(np.abs(weights).max() or 1.0)
 
     def kept(weights: Mapping[Any, float]) -> dict[str, float]:
-        named = sorted((name if isinstance(name, str) else " ".join(name), weight) for name, weight in weights.items())
+        named = sorted(
+            (name if isinstance(name, str) else " ".join(name), weight) for name, weight in weights.items()
+        )
         return {name: rounded(weight) for name, weight in named if abs(weight) >= least}
 
     return HeadFile(
@@ -34,7 +38,8 @@ def head_file(head: Head, *, curve: Line | None = None, quantiles: Sequence[floa
         pairs=kept(head.pairs),
         bounds=kept(head.bounds),
         shapes={
-            name: (list(knots), [rounded(value) for value in values]) for name, (knots, values) in head.shapes.items()
+            name: (list(knots), [rounded(value) for value in values])
+            for name, (knots, values) in head.shapes.items()
         },
         curve=([rounded(x, 6) for x in curve[0]], [rounded(y, 6) for y in curve[1]]) if curve else WIDE,
         heavy=rounded(float(max(np.quantile(weights, HEAVY), 0.0))) if heavy else 0.0,

@@ -14,10 +14,10 @@ NAMES = (
 """In the order of `dense_of`.
 
 Counts are natural logarithms of one more than the count: characters (`length`), different letters that stand
-alone (`symbols`), different numbers, words before the headings of input and output (`body`) and under that of
-the input, sentences, lines, question marks, commas, dollar signs (`formulas`). The number of different words is
-not among them: every typing error adds one. Magnitudes are decimal logarithms: the two largest numbers; the first,
-second, largest and smallest upper bound. Where there is none they are -1.
+alone (`symbols`), different numbers, words before the headings of input and output (`body`) and under that
+of the input, sentences, lines, question marks, commas, dollar signs (`formulas`). The number of different
+words is not among them: every typing error adds one. Magnitudes are decimal logarithms: the two largest
+numbers; the first, second, largest and smallest upper bound. Where there is none they are -1.
 """
 NONE = -1.0
 

@@ -3,9 +3,9 @@
     raw   = intercept + Σ words + Σ pairs + Σ bounds + Σ shapes(dense)
     score = curve(raw)
 
-A word, a pair of neighbours or a bound counts once, however often it is there. A shape is a line through knots,
-one for each dense feature; the curve, another, rises and gives the raw sum the scale's distribution. Everything
-adds up, so that a score can be taken apart.
+A word, a pair of neighbours or a bound counts once, however often it is there. A shape is a line through
+knots, one for each dense feature; the curve, another, rises and gives the raw sum the scale's distribution.
+Everything adds up, so that a score can be taken apart.
 
 Heavy words that stand alone, without a familiar neighbour, are how a text is stuffed with the words of hard
 problems: together they count `isolated` at most.
@@ -23,6 +23,7 @@ from routing.difficulty.line import Line, at
 from routing.difficulty.reading import Reading
 
 Pair = tuple[str, str]
+
 
 class Contribution(NamedTuple):
     """What one feature adds to a score. `kind` is `intercept`, `word`, `pair`, `bound`, `shape` …"""
@@ -95,7 +96,9 @@ class Head:
             for pair in set(pairwise(words))
             if pair in self.pairs
         ]
-        parts += [Contribution("bound", bound, self.bounds[bound]) for bound in bounds if bound in self.bounds]
+        parts += [
+            Contribution("bound", bound, self.bounds[bound]) for bound in bounds if bound in self.bounds
+        ]
         parts += [Contribution("shape", NAMES[index], at(line, dense[index])) for index, line in self._shapes]
         yield from parts
         raw = sum(part.value for part in parts)

@@ -1,9 +1,10 @@
-"""The threshold above which a wanted share of a task's requests lies, kept over a rolling sample of their scores.
+"""The threshold above which a wanted share of a task's requests lies, kept over a rolling sample of their
+scores.
 
-A constant does not keep a share: scores of another domain lie elsewhere. A quantile of recent scores does, but a
-quantile of a few hundred is itself off by some points; so what was sent too much or too little since is paid back
-(the integral part of a controller, as in Gibbs and Candès, Adaptive conformal inference under distribution shift,
-NeurIPS 2021).
+A constant does not keep a share: scores of another domain lie elsewhere. A quantile of recent scores does,
+but a quantile of a few hundred is itself off by some points; so what was sent too much or too little since
+is paid back (the integral part of a controller, as in Gibbs and Candès, Adaptive conformal inference under
+distribution shift, NeurIPS 2021).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ SHARES = 32
 
 
 class _Standing:
-    """The threshold that was told for a share, the scores since, and how many were sent too few all in all."""
+    """The threshold that was told for a share, the scores since, and how many were sent too few all in
+    all."""
 
     __slots__ = ("debt", "since", "threshold")
 
@@ -38,8 +40,8 @@ class _Standing:
 class RollingSample:
     """Recent scores of one task on one route, oldest first, and a threshold for each share that is asked for.
 
-    `expected` are scores to start from, such as those of training; each score that is added takes the place of one
-    of them. Not safe for use by several threads.
+    `expected` are scores to start from, such as those of training; each score that is added takes the place
+    of one of them. Not safe for use by several threads.
     """
 
     def __init__(self, expected: Iterable[float] = (), size: int = SIZE) -> None:
@@ -69,7 +71,8 @@ class RollingSample:
         insort(self._sorted, score)
 
     def threshold(self, share: float) -> float | None:
-        """The score from which on (`>=`) a request belongs to the top `share`, in [0, 1]; None before any score.
+        """The score from which on (`>=`) a request belongs to the top `share`, in [0, 1]; None before any
+        score.
 
         Scores that are added later count as sent when they reach the threshold that was told last.
         """

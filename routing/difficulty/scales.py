@@ -1,4 +1,5 @@
-"""Difficulty scales: which ratings are valid, the words that stand for some, and one scale's place on another."""
+"""Difficulty scales: which ratings are valid, the words that stand for some, and one scale's place on
+another."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The text whose difficulty is estimated: what the user asks now, as far as it needs to be read.
 
-The last user turn; when that is short ("yes", "계속"), the user turns before it too, since it stands for them.
-The system prompt stays out: it is the application's, and the same for hard requests and easy ones.
+The last user turn; when that is short ("yes", "계속"), the user turns before it too, since it stands for
+them. The system prompt stays out: it is the application's, and the same for hard requests and easy ones.
 """
 
 from __future__ import annotations

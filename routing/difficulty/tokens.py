@@ -1,8 +1,8 @@
 """Tokens: what a text is made of, for whoever weighs it; training and estimating share them.
 
-A word is a run of Latin letters and digits, and `10^5` is one. Of a Hangul word the first two syllables count:
-most stems have two, and particles hang behind them. Other letters are cut into pairs, because some scripts put
-no space between words. `<` stands for however "at most" was written.
+A word is a run of Latin letters and digits, and `10^5` is one. Of a Hangul word the first two syllables
+count: most stems have two, and particles hang behind them. Other letters are cut into pairs, because some
+scripts put no space between words. `<` stands for however "at most" was written.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ LARGEST = 19.0
 """The largest magnitude that is told apart: beyond 64 bits."""
 REMEMBERED = 4_096
 """Numbers whose magnitude is remembered."""
+MOST = 30
+"""Bounds of a text that are looked for."""
 STEM = 2
 """Syllables of a Hangul word that count."""
 
-_letters = bytes(ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "^" else 32 for code in range(128))
+_letters = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "^" else 32 for code in range(128)
+)
 _table = _letters + b" " * 128
 _foreign = re.compile(r"[\u0370-\u1fff\u3040-\ud7ff\uf900-\ufaff]")
-_word = re.compile(rf"[a-z0-9^]+|\b[가-힣]{{1,{STEM}}}|[\u0370-\u10ff\u1200-\u1fff\u3040-\ua4cf\uf900-\ufaff]{{1,2}}")
+_word = re.compile(
+    rf"[a-z0-9^]+|\b[가-힣]{{1,{STEM}}}|[\u0370-\u10ff\u1200-\u1fff\u3040-\ua4cf\uf900-\ufaff]{{1,2}}"
+)
 _korean = re.compile(rf"[a-z0-9^]+|\b[가-힣]{{1,{STEM}}}")
 _bound = re.compile(r"[\s$]*(?:(\d{1,9})\s*[*·×x⋅]\s*)?(\d[\d,]*(?:\^\{?\d+)?)")
 _trailing = re.compile(r"[\W\d_]+$")
@@ -61,7 +67,7 @@ def tokens_of(text: str) -> Tokens:
 
 
 def _bounds(text: str) -> Iterator[tuple[str, float]]:
-    before, *parts = text.split("<")
+    before, *parts = text.split("<", MOST)
     for part in parts:
         match = _bound.match(part, 1 if part[:1] == "=" else 0)
         if match is not None:
@@ -74,7 +80,8 @@ def _bounds(text: str) -> Iterator[tuple[str, float]]:
 
 @lru_cache(REMEMBERED)
 def magnitude(number: str) -> float:
-    """The decimal logarithm of a token that begins with a digit, at most LARGEST; -1 of zero, 0 of no number."""
+    """The decimal logarithm of a token that begins with a digit, at most LARGEST; -1 of zero, 0 of no
+    number."""
     base, power, exponent = number.partition("^")
     base, ten, more = base.partition("e")
     digits, exponent = base.replace(",", "").lstrip("0"), exponent.lstrip("{")

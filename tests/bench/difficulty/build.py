@@ -1,7 +1,7 @@
 """Makes the built-in model anew: `make heuristic ARGS=DIRECTORY`, with the data's directory.
 
-Heads for five tasks, each on the Codeforces scale, and the gate that chooses among them. Only weights leave this
-machine, of words that are in several texts.
+Heads for five tasks, each on the Codeforces scale, and the gate that chooses among them. Only weights leave
+this machine, of words that are in several texts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Source(NamedTuple):
 
 def body_of(row: dict[str, Any]) -> dict[str, Any]:
     """A row as a request's body."""
-    return {"messages": row["messages"] if "messages" in row else [{"role": "user", "content": row["prompt"]}]}
+    return {
+        "messages": row["messages"] if "messages" in row else [{"role": "user", "content": row["prompt"]}]
+    }
 
 
 def competitive(path: Path) -> dict[str, list[Source]]:
@@ -62,13 +64,23 @@ def competitive(path: Path) -> dict[str, list[Source]]:
     english = [row for row in baekjoon if row["lang"] != "ko"]
 
     def tiers(rows: list[dict[str, Any]], weight: float) -> Source:
-        return Source([body_of(row) for row in rows], [at(BAEKJOON, row["tier"]) for row in rows], [None] * len(rows), weight)
+        return Source(
+            [body_of(row) for row in rows],
+            [at(BAEKJOON, row["tier"]) for row in rows],
+            [None] * len(rows),
+            weight,
+        )
 
     rated = Source(
-        [body_of(row) for row in codeforces], [row["rating"] for row in codeforces], [f"cf{row['contest']}" for row in codeforces]
+        [body_of(row) for row in codeforces],
+        [row["rating"] for row in codeforces],
+        [f"cf{row['contest']}" for row in codeforces],
     )
     labelled = Source(
-        [body_of(row) for row in contests], [LABELS[row["difficulty"]] for row in contests], [f"lcb{row['contest']}" for row in contests], 0.2
+        [body_of(row) for row in contests],
+        [LABELS[row["difficulty"]] for row in contests],
+        [f"lcb{row['contest']}" for row in contests],
+        0.2,
     )
     return {
         "competitive-en": [rated, tiers(english, 0.2), labelled],
@@ -91,8 +103,20 @@ def everyday(path: Path) -> dict[str, list[Source]]:
         questions.append(body_of(row))
         failures.append(1 - row["weak"] / 10)
     return {
-        "review": [Source([body_of(row) for row in reviews], [850.0 + 400 * row["neutral"] for row in reviews], [None] * len(reviews))],
-        "order": [Source([body_of(row) for row in orders], [850.0 + 650 * row["complex"] for row in orders], [None] * len(orders))],
+        "review": [
+            Source(
+                [body_of(row) for row in reviews],
+                [850.0 + 400 * row["neutral"] for row in reviews],
+                [None] * len(reviews),
+            )
+        ],
+        "order": [
+            Source(
+                [body_of(row) for row in orders],
+                [850.0 + 650 * row["complex"] for row in orders],
+                [None] * len(orders),
+            )
+        ],
         "other": [Source(questions, [800 + 1400 * failed for failed in failures], [None] * len(questions))],
     }
 
@@ -134,7 +158,13 @@ def _curve(task: str, raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -
 
 
 def _auc(task: str, scores: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> float:
-    hard = {"competitive-en": 2500.0, "competitive-ko": 1950.0, "review": 1000.0, "order": 1000.0, "other": 1400.0}[task]
+    hard = {
+        "competitive-en": 2500.0,
+        "competitive-ko": 1950.0,
+        "review": 1000.0,
+        "order": 1000.0,
+        "other": 1400.0,
+    }[task]
     return float(roc_auc_score(target >= hard, scores))
 
 
@@ -154,11 +184,19 @@ def gate_texts(path: Path, seed: int = 0) -> tuple[list[str], list[str]]:
             if len(pieces) > 3 and draw.random() < 0.5:
                 start = draw.randrange(len(pieces) - 2)
                 part = " ".join(pieces[start : start + 3])
-                if re.search(r"\d|[≤<]|\b(?:array|string|integer|graph|tree|minimum|maximum|number)|정수|배열|수열|문자열|그래프|출력|최소|최대|개수", part):
+                if re.search(
+                    r"\d|[≤<]|\b(?:array|string|integer|graph|tree|minimum|maximum|number)|정수|배열|수열|문자열|그래프|출력|최소|최대|개수",
+                    part,
+                ):
                     texts.append((part, task))
     texts += [(row["prompt"], "review") for row in draw.sample(read(path, "nsmc_reviews"), 1500)]
     texts += [(text_of(body_of(row)), "order") for row in read(path, "korean_orders_synthetic")]
-    for name, count in (("routellm_mmlu", 1500), ("routellm_gsm8k", 700), ("routerbench_sub", 700), ("routellm_mtbench", 54)):
+    for name, count in (
+        ("routellm_mmlu", 1500),
+        ("routellm_gsm8k", 700),
+        ("routerbench_sub", 700),
+        ("routellm_mtbench", 54),
+    ):
         rows = read(path, name)
         texts += [(row["prompt"], "other") for row in draw.sample(rows, min(count, len(rows)))]
     texts += list(sentences(12, seed))
@@ -173,20 +211,30 @@ def gate_of(path: Path) -> tuple[GateFile, dict[str, Any]]:
     counts = Counter(word for reading in readings for word in reading.unique)
     common = {word for word, count in counts.items() if count >= 4 and not word[0].isdigit()}
     rows = [
-        {word: 1.0 for word in reading.unique & common} | {f"#{name}": value for name, value in zip(FIGURES, figures_of(reading), strict=True)}
+        {word: 1.0 for word in reading.unique & common}
+        | {f"#{name}": value for name, value in zip(FIGURES, figures_of(reading), strict=True)}
         for reading in readings
     ]
     labels = np.array([TASKS.index(task) for task in tasks])
 
     def model(at: Any, wanted: set[str] | None) -> tuple[DictVectorizer, LogisticRegression]:
-        part = [{name: value for name, value in rows[index].items() if wanted is None or name in wanted} for index in at]
+        part = [
+            {name: value for name, value in rows[index].items() if wanted is None or name in wanted}
+            for index in at
+        ]
         names = DictVectorizer().fit(part)
-        return names, LogisticRegression(C=2.0, max_iter=400, class_weight="balanced").fit(names.transform(part), labels[at])
+        return names, LogisticRegression(C=2.0, max_iter=400, class_weight="balanced").fit(
+            names.transform(part), labels[at]
+        )
 
     def important(at: Any) -> set[str]:
         names, fitted = model(at, None)
-        weight = np.abs(fitted.coef_).max(0) * np.sqrt([counts.get(name, 10**6) for name in names.get_feature_names_out()])
-        return {str(names.get_feature_names_out()[index]) for index in np.argsort(-weight)[:GATE_WORDS]} | {f"#{name}" for name in FIGURES}
+        weight = np.abs(fitted.coef_).max(0) * np.sqrt(
+            [counts.get(name, 10**6) for name in names.get_feature_names_out()]
+        )
+        return {str(names.get_feature_names_out()[index]) for index in np.argsort(-weight)[:GATE_WORDS]} | {
+            f"#{name}" for name in FIGURES
+        }
 
     right = np.zeros(len(rows), bool)
     for known, asked in folds_of(groups, 4):
@@ -194,7 +242,10 @@ def gate_of(path: Path) -> tuple[GateFile, dict[str, Any]]:
         right[asked] = fitted.predict(names.transform([rows[index] for index in asked])) == labels[asked]
     everything = np.arange(len(rows))
     names, fitted = model(everything, important(everything))
-    columns = {str(name): [rounded(float(weight)) for weight in fitted.coef_[:, at]] for at, name in enumerate(names.get_feature_names_out())}
+    columns = {
+        str(name): [rounded(float(weight)) for weight in fitted.coef_[:, at]]
+        for at, name in enumerate(names.get_feature_names_out())
+    }
     gate = GateFile(
         list(TASKS),
         [rounded(float(one)) for one in fitted.intercept_],
