@@ -86,6 +86,7 @@ def compile_snapshot(
             limits.connections, limits.concurrency,
         ),
         content=config.capture.content,
+        features=config.capture.features,
         cors=None if cors is None else Cors(frozenset(cors.origins), cors.max_age),
         response_headers=config.server.response_headers,
         lame_duck=config.server.lame_duck,
@@ -116,6 +117,7 @@ class _Compiler:
 
     def route(self, name: str, route: routes.Route) -> Route:
         compiled = {key: self._variant(key, variant) for key, variant in route.variants.items()}
+        capture = self._config.capture
         return Route(
             name=name,
             hash=name_hash(name),
@@ -133,7 +135,8 @@ class _Compiler:
             retries=route.retries,
             retry_ambiguous=route.retry_ambiguous,
             breaker=_breaker(route.breaker),
-            captures=bool(route.validators) or self._config.capture.content,
+            captures=bool(route.validators) or capture.content or capture.features,
+            judged=bool(route.validators),
         )
 
     def _variant(self, name: str, variant: variants.Variant) -> Variant:

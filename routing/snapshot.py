@@ -248,7 +248,9 @@ class Route:
     breaker: BreakerRule | None = BreakerRule()
     """None: its variants are called whatever happens."""
     captures: bool = False
-    """Whether the control plane wants to see whole answers."""
+    """Whether the control plane wants to see something of its requests once they are answered …"""
+    judged: bool = False
+    """… and whether that is what validators judge."""
     after: Mapping[str, tuple[Variant, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -336,6 +338,8 @@ class Snapshot:
     limits: Limits = Limits()
     content: bool = False
     """Whether the control plane wants to see prompts and answers."""
+    features: bool = False
+    """Whether it wants to see what prompts are made of."""
     cors: Cors | None = None
     response_headers: str = "full"
     lame_duck: float = 5.0

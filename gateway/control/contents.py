@@ -10,6 +10,8 @@ from routing.validators.answer import answer_text
 
 KEPT = 64 * 1024 * 1024
 """Bytes that wait at most; the oldest go first."""
+HASH = 60
+"""Bytes of a hash in memory, about."""
 FIELDS = ("messages", "prompt", "input")
 """Where a request's body has what was asked."""
 
@@ -34,7 +36,7 @@ class Contents:
         if answer is None:
             return None
         text = answer_text(answer.body) if answer.body else None
-        return Content(_asked(answer.prompt), text if isinstance(text, str) else None)
+        return Content(_asked(answer.prompt), text if isinstance(text, str) else None, answer.features)
 
     def _forget(self, nonce: bytes) -> Answered | None:
         answer = self._waiting.pop(nonce, None)
@@ -44,7 +46,9 @@ class Contents:
 
 
 def _size(answer: Answered) -> int:
-    return len(answer.body) + len(answer.prompt)
+    features = answer.features
+    words = 0 if features is None else len(features.words) + 2 * len(features.pairs)
+    return len(answer.body) + len(answer.prompt) + HASH * words
 
 
 def _asked(body: bytes) -> object:

@@ -222,8 +222,10 @@ class Plane:
             elif kind is Kind.ANSWER:
                 answer = answers.decode(message)
                 self.judge.answered(answer)
-                if self.log.content:
-                    self.contents.add(answer)
+                if self.log.captures:
+                    self.contents.add(
+                        answer if self.log.content else msgspec.structs.replace(answer, body=b"")
+                    )
             elif kind is Kind.MADE:
                 made = homes.decode_made(message)
                 self.homes.add(made.name, made.home)

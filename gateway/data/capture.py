@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gateway.channel.answers import LARGEST, Answered, encode
 from gateway.data.account import Account
 from gateway.data.tracing import LAST
+from routing.difficulty.features import Features
 from routing.request_id import identity_of
 
 
@@ -43,13 +44,20 @@ class Capture:
         self._send = send
         self._dropped = dropped
 
-    def answered(self, account: Account, body: bytes, prompt: bytes) -> None:
-        """A request of a route that captures has been answered; `prompt`: its body, where that is wanted."""
+    def answered(
+        self, account: Account, body: bytes, prompt: bytes, features: Features | None = None
+    ) -> None:
+        """A request of a route that captures has been answered.
+
+        `prompt` is its body and `features` are its prompt's, where they are wanted.
+        """
         decision, key = account.decision, account.key
         assert decision is not None and key is not None
         identity = tuple(identity_of(decision, key, account.sealed))
         text = body if len(body) <= LARGEST else b""
         asked = prompt if len(prompt) <= LARGEST else b""
-        message = Answered(identity, account.nonce, decision.route.name, decision.variant.name, text, asked)
+        message = Answered(
+            identity, account.nonce, decision.route.name, decision.variant.name, text, asked, features
+        )
         if not self._send(encode(message)):
             self._dropped()

@@ -51,6 +51,7 @@ from gateway.data.table import Table
 from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
 from routing.decision import Decision
+from routing.difficulty.features import features_of
 from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
 from routing.fallback import Result
@@ -240,15 +241,28 @@ class Service:
             finally:
                 _stream_over(account, attempt, attempts, body)
         if captured is not None:
-            self._captured(request, snapshot, account, attempt, captured)
+            self._captured(request, snapshot, account, attempt, captured, facts)
 
     def _captured(
-        self, request: Request, snapshot: Snapshot, account: Account, attempt: Attempt, captured: Captured
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        account: Account,
+        attempt: Attempt,
+        captured: Captured,
+        facts: Facts,
     ) -> None:
         """Hands an answer that the control plane wants to see to it."""
-        if self.capture is not None:
+        if self.capture is None:
+            return
+        decision, answer, features = account.decision, b"", None
+        assert decision is not None
+        if snapshot.content or decision.route.judged:
             answer = attempt.body if attempt.splitter is None else captured.whole()
-            self.capture.answered(account, answer, request.body() if snapshot.content else b"")
+        if snapshot.features:
+            features = features_of(facts.body, decision.difficulty.task)
+        prompt = request.body() if snapshot.content else b""
+        self.capture.answered(account, answer, prompt, features)
 
     async def _followed(self, table: Table, body: dict[str, Any], key: Key) -> Home | None:
         """The home of the response that a request follows, if it is known. Raises GatewayError.

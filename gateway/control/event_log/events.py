@@ -1,8 +1,9 @@
 """What the event log says of a request and of an outcome: a JSON object, whose fields keep their types.
 
 Names are those of `GET /admin/v1/requests/{request_id}`. A field is there with every event of its type, null
-when there is nothing to say, but for `prompt` and `answer`: those are there when content is captured. Both
-are text, so that a column of them has one type; what is not text is written as the JSON text that it is.
+when there is nothing to say, but for `prompt` and `answer`, which are there when content is captured, and
+`features`, when those are. The first two are text, so that a column of them has one type; what is not text is
+written as the JSON text that it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 from gateway.channel.outcomes import Reported
 from gateway.channel.records import Exposure, Line
 from gateway.control.event_log.redaction import Redaction
+from routing.difficulty.features import Features
 from routing.snapshot import BASIS_POINTS
 
 LARGEST = 1024 * 1024
@@ -24,10 +26,14 @@ LARGEST = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was asked and what was answered, as text or as any JSON value; None: unknown."""
+    """What was asked and what was answered, as text or as any JSON value; None: unknown.
+
+    `features` are the prompt's, where they are captured.
+    """
 
     prompt: object
     answer: object
+    features: Features | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class ExposureEvent(msgspec.Struct, gc=False):
     items: int
     prompt: str | None | msgspec.UnsetType = msgspec.UNSET
     answer: str | None | msgspec.UnsetType = msgspec.UNSET
+    features: Features | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class OutcomeEvent(msgspec.Struct, tag_field="type", tag="outcome", gc=False):
