@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from routing.difficulty.features import Features
-
 LARGEST = 2 * 1024 * 1024 - 64 * 1024
 """Bytes of an answer, and of a prompt, that travel: each nearly half of what the channel holds."""
 
@@ -14,8 +12,8 @@ class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An answer as the client got it: JSON, or the events of a stream; empty when it was too large.
 
     `identity` and `nonce` are those of the request id; route and variant are names, the variant as assigned.
-    `prompt` is the request's body where content is captured, else empty; `features` are there where they are
-    captured and the prompt has a text.
+    `prompt` is the request's body where content is captured, else empty; `features` are JSON,
+    empty where they are not captured or the prompt has no text.
     """
 
     identity: tuple[int, ...]
@@ -24,7 +22,7 @@ class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     variant: str
     body: bytes
     prompt: bytes = b""
-    features: Features | None = None
+    features: bytes = b""
 
 
 encode = msgspec.msgpack.Encoder().encode

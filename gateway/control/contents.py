@@ -10,8 +10,6 @@ from routing.validators.answer import answer_text
 
 KEPT = 64 * 1024 * 1024
 """Bytes that wait at most; the oldest go first."""
-HASH = 60
-"""Bytes of a hash in memory, about."""
 FIELDS = ("messages", "prompt", "input")
 """Where a request's body has what was asked."""
 
@@ -46,9 +44,7 @@ class Contents:
 
 
 def _size(answer: Answered) -> int:
-    features = answer.features
-    words = 0 if features is None else len(features.words) + 2 * len(features.pairs)
-    return len(answer.body) + len(answer.prompt) + HASH * words
+    return len(answer.body) + len(answer.prompt) + len(answer.features)
 
 
 def _asked(body: bytes) -> object:

@@ -21,7 +21,7 @@ from gateway.data.attempt import Attempt
 from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
 from gateway.data.breakers import NONE, outside
-from gateway.data.capture import Capture, Captured
+from gateway.data.capture import Capture, Captured, features_of
 from gateway.data.cascade import Cascades
 from gateway.data.check import model_of
 from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
@@ -51,7 +51,6 @@ from gateway.data.table import Table
 from gateway.data.tracing import Tail, begin
 from gateway.outbox import Outbox
 from routing.decision import Decision
-from routing.difficulty.features import features_of
 from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
 from routing.fallback import Result
@@ -255,7 +254,7 @@ class Service:
         """Hands an answer that the control plane wants to see to it."""
         if self.capture is None:
             return
-        decision, answer, features = account.decision, b"", None
+        decision, answer, features = account.decision, b"", b""
         assert decision is not None
         if snapshot.content or decision.route.judged:
             answer = attempt.body if attempt.splitter is None else captured.whole()

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from gateway.training.texts import Feature, Text
 from routing.difficulty.dense import NAMES
+from routing.difficulty.features import Feature, Features
 from routing.difficulty.head import Head
 from routing.difficulty.line import Line
 
@@ -44,13 +44,13 @@ class Design:
         """The number of columns."""
         return len(self.features) + sum(int(base.shape[1]) for base in self.bases)
 
-    def matrix(self, texts: Sequence[Text]) -> sparse.csr_matrix:
+    def matrix(self, texts: Sequence[Features]) -> sparse.csr_matrix:
         """One row a text."""
         index = {feature: at for at, feature in enumerate(self.features)}
         columns: list[int] = []
         ends = [0]
         for text in texts:
-            columns += [index[feature] for feature in text.features() if feature in index]
+            columns += [index[feature] for feature in text.sparse() if feature in index]
             ends.append(len(columns))
         shape = (len(texts), len(self.features))
         words = sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=shape)
@@ -81,9 +81,9 @@ class Design:
         return Head(intercept, kind("word"), kind("pair"), kind("bound"), shapes)
 
 
-def design_of(texts: Sequence[Text], only: Iterable[Feature] | None = None) -> Design:
+def design_of(texts: Sequence[Features], only: Iterable[Feature] | None = None) -> Design:
     """The design that these texts can bear; `only` are the sparse features that are wanted."""
-    counts = Counter(feature for text in texts for feature in text.features())
+    counts = Counter(feature for text in texts for feature in text.sparse())
     wanted = counts.keys() if only is None else set(only)
     features = sorted(
         (feature for feature, count in counts.items() if count >= LEAST[feature[0]] and feature in wanted),

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from gateway.training.design import Design, design_of
 from gateway.training.folds import folds_of
 from gateway.training.teacher import gain_teacher
-from gateway.training.texts import Text
+from routing.difficulty.features import Features
 from routing.difficulty.head import Head
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +27,7 @@ class Rows:
     `weak` and `strong` are there when each row knows what both variants made of it.
     """
 
-    texts: Sequence[Text]
+    texts: Sequence[Features]
     target: Array
     groups: Array
     weights: Array
@@ -71,7 +71,7 @@ class Fitted:
     intercept: float
     weights: Array
 
-    def predict(self, texts: Sequence[Text]) -> Array:
+    def predict(self, texts: Sequence[Features]) -> Array:
         """The raw scores of texts."""
         return np.asarray(self.design.matrix(texts) @ self.weights + self.intercept)
 

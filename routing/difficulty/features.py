@@ -1,48 +1,68 @@
-"""Features: what may be kept of a request's text to learn from it later, without the text.
-
-Sets of hashes in rising order: which words, which neighbours, which bounds; and the dense features.
-"""
+"""Features: all of a text that a model can weigh; and the same hashed, to learn from without the text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
-
-from routing.difficulty.hashing import hash_of
-from routing.difficulty.reading import read
+from routing.difficulty.dense import NAMES
+from routing.difficulty.reading import Reading, read
 from routing.difficulty.text import text_of
 
-
-class Features(msgspec.Struct, frozen=True, gc=False):
-    """Hashes are eight hex digits, a pair's with a space between them; `dense` is in the order of `NAMES`.
-
-    `task` is what the route's estimator took the text for; None where nothing was estimated.
-    """
-
-    task: str | None
-    words: list[str]
-    pairs: list[str]
-    bounds: list[str]
-    dense: list[float]
+Feature = tuple[str, Any]
+"""Its kind, `word`, `pair` or `bound`, and its name."""
 
 
-def features_of(body: Mapping[str, Any], task: str = "") -> Features | None:
-    """The features of a request's body; None when it has no text, or none that can be read."""
+class Features(NamedTuple):
+    """The features of one text; `dense` are in the order of `dense.NAMES`."""
+
+    words: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    bounds: frozenset[str]
+    dense: tuple[float, ...]
+
+    def sparse(self) -> Iterator[Feature]:
+        """Every feature that a text has or has not."""
+        for word in self.words:
+            yield "word", word
+        for pair in self.pairs:
+            yield "pair", pair
+        for bound in self.bounds:
+            yield "bound", bound
+
+
+def features_of(body: Mapping[str, Any]) -> Features:
+    """The features of a request's body, as an estimator reads it."""
+    return _features(read(text_of(body)))
+
+
+def hashed_features(body: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The features of a request's body as JSON, words as hashes in alphabetical order."""
+    found = _features(read(text_of(body)).hashed())
+    return {
+        "words": sorted(found.words),
+        "pairs": sorted(" ".join(pair) for pair in found.pairs),
+        "bounds": sorted(found.bounds),
+        "dense": [round(value, 4) for value in found.dense],
+    }
+
+
+def restored(record: Mapping[str, Any]) -> Features:
+    """The features that `hashed_features` wrote. Raises ValueError when they are not such."""
     try:
-        text = text_of(body)
-        if not text or text.isspace():
-            return None
-        reading = read(text)
-        words = list(map(hash_of, reading.words))
-        return Features(
-            task or None,
-            sorted(set(words)),
-            sorted({f"{left} {right}" for left, right in pairwise(words)}),
-            sorted(map(hash_of, reading.bounds)),
-            [round(value, 6) for value in reading.dense],
+        words, pairs, bounds, dense = (list(record[name]) for name in Features._fields)
+        parts = [tuple(pair.split(" ")) for pair in pairs]
+        known = all(isinstance(word, str) for word in (*words, *bounds)) and all(
+            len(pair) == 2 for pair in parts
         )
-    except Exception:  # whatever a client can write, it must not fail the request
-        return None
+        values = tuple(map(float, dense))
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError("no features") from None
+    if not known or len(values) != len(NAMES):
+        raise ValueError("no features")
+    return Features(frozenset(words), frozenset(parts), frozenset(bounds), values)
+
+
+def _features(reading: Reading) -> Features:
+    return Features(reading.unique, frozenset(pairwise(reading.words)), reading.bounds, reading.dense)

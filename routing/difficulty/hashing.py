@@ -1,7 +1,6 @@
 """Hashed tokens: what may be kept of a prompt to learn from it later, without its text.
 
-CRC-32 of every word, eight hex digits. The order of sentences, the numbers' values beyond the dense features
-and whatever is rare enough to matter alone are gone. A hash is no secret: who knows a word can look for it.
+CRC-32 of every word, eight hex digits. A hash is no secret: who knows a word can look for it.
 """
 
 from __future__ import annotations

@@ -46,13 +46,14 @@ class Head:
     heavy: float = 0.0
     isolated: float = 0.0
     _suspects: frozenset[str] = field(init=False)
-    _shapes: tuple[tuple[int, Line], ...] = field(init=False)
+    lines: tuple[tuple[int, Line], ...] = field(init=False)
+    """The shapes, each with the place of its dense feature."""
 
     def __post_init__(self) -> None:
         heavy = [word for word, weight in self.words.items() if self.heavy and weight >= self.heavy]
         object.__setattr__(self, "_suspects", frozenset(heavy))
         object.__setattr__(
-            self, "_shapes", tuple((NAMES.index(name), line) for name, line in self.shapes.items())
+            self, "lines", tuple((NAMES.index(name), line) for name, line in self.shapes.items())
         )
 
     def score(self, reading: Reading) -> float:
@@ -66,7 +67,7 @@ class Head:
             raw += sum(map(self.pairs.get, set(zip(words, words[1:])), _ZEROS))  # noqa: B905
         if bounds:
             raw += sum(map(self.bounds.get, bounds, _ZEROS))
-        for index, line in self._shapes:
+        for index, line in self.lines:
             raw += at(line, dense[index])
         return at(self.curve, raw)
 
@@ -99,7 +100,7 @@ class Head:
         parts += [
             Contribution("bound", bound, self.bounds[bound]) for bound in bounds if bound in self.bounds
         ]
-        parts += [Contribution("shape", NAMES[index], at(line, dense[index])) for index, line in self._shapes]
+        parts += [Contribution("shape", NAMES[index], at(line, dense[index])) for index, line in self.lines]
         yield from parts
         raw = sum(part.value for part in parts)
         yield Contribution("curve", "", at(self.curve, raw) - raw)

@@ -171,7 +171,7 @@ def _check(file: ModelFile) -> None:
 
 
 def _check_gate(gate: GateFile, file: ModelFile) -> None:
-    if tuple(gate.tasks) != TASKS or tuple(gate.figures) != FIGURES:
+    if tuple(gate.tasks) != TASKS or gate.figures.keys() != set(FIGURES):
         raise ModelError("has a gate of other tasks or figures")
     columns = [gate.intercepts, *gate.words.values(), *gate.figures.values()]
     if any(len(column) != len(TASKS) for column in columns):
@@ -199,7 +199,7 @@ def _is_line(knots: list[float], values: list[float]) -> bool:
 
 def _gate(file: GateFile) -> Gate:
     words = {word: tuple(column) for word, column in file.words.items()}
-    return Gate(tuple(file.intercepts), words, tuple(tuple(column) for column in file.figures.values()))
+    return Gate(tuple(file.intercepts), words, tuple(tuple(file.figures[name]) for name in FIGURES))
 
 
 def _head(file: HeadFile) -> Head:

@@ -18,8 +18,8 @@ SENTENCE = 300
 CODE = frozenset(
     """
     bash c c# c++ cpp cs csharp css dart diff go golang haskell html java javascript js json jsx julia kotlin
-    lua matlab perl php powershell py python py3 python3 r rb rs ruby rust scala sh shell sql swift toml ts tsx
-    typescript xml yaml yml zsh""".split()
+    lua matlab perl php powershell py python py3 python3 r rb rs ruby rust scala sh shell sql swift toml ts
+    tsx typescript xml yaml yml zsh""".split()
 )
 """Info strings of fences whose content is code."""
 FENCE = "```"

@@ -100,7 +100,7 @@ class EventLog:
             event.prompt = content_text(said.prompt, self._redaction) if said else None
             event.answer = content_text(said.answer, self._redaction) if said else None
         if self._features:
-            event.features = said.features if said else None
+            event.features = msgspec.Raw(said.features) if said and said.features else None
 
     def outcome(
         self, nonce: bytes, time: float, source: str, report: Reported, status: str, place: Place = NOWHERE

@@ -17,7 +17,6 @@ import msgspec
 from gateway.channel.outcomes import Reported
 from gateway.channel.records import Exposure, Line
 from gateway.control.event_log.redaction import Redaction
-from routing.difficulty.features import Features
 from routing.snapshot import BASIS_POINTS
 
 LARGEST = 1024 * 1024
@@ -28,12 +27,12 @@ LARGEST = 1024 * 1024
 class Content:
     """What was asked and what was answered, as text or as any JSON value; None: unknown.
 
-    `features` are the prompt's, where they are captured.
+    `features` are the prompt's as JSON; empty: none.
     """
 
     prompt: object
     answer: object
-    features: Features | None = None
+    features: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class ExposureEvent(msgspec.Struct, gc=False):
     items: int
     prompt: str | None | msgspec.UnsetType = msgspec.UNSET
     answer: str | None | msgspec.UnsetType = msgspec.UNSET
-    features: Features | None | msgspec.UnsetType = msgspec.UNSET
+    features: msgspec.Raw | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class OutcomeEvent(msgspec.Struct, tag_field="type", tag="outcome", gc=False):

@@ -1,7 +1,7 @@
 """The development data: read from a directory of one's own, never part of the project.
 
 Eight files of gzipped JSON lines; which fields are used of each is in its reader. What has to be where:
-docs/difficulty.md.
+docs/difficulty-report.md.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ import numpy as np
 
 VARIABLE = "HEADGATE_DIFFICULTY_DATA"
 MISSING = f"""\
-the development data is not there. Name its directory: make {{target}} ARGS=DIRECTORY, or {VARIABLE}=DIRECTORY.
-It holds codeforces_rated, baekjoon_tiers, livecodebench, routellm_gsm8k, routellm_mmlu, routellm_mtbench,
-routerbench_sub, nsmc_reviews and korean_orders_synthetic, each as .jsonl.gz; docs/difficulty.md says what is in them."""
-
-TIERS = (1.0, 3.0, 5.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 25.0, 30.0)
+the development data is not there. Name its directory: make {{target}} DATA=DIRECTORY, or
+{VARIABLE}=DIRECTORY. It holds codeforces_rated, baekjoon_tiers, livecodebench, routellm_gsm8k,
+routellm_mmlu, routellm_mtbench, routerbench_sub, nsmc_reviews and korean_orders_synthetic, each as
+.jsonl.gz; docs/difficulty-report.md says what is in them."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,9 @@ def pairs(path: Path) -> list[Pair]:
 
 def _scored(name: str, rows: list[dict[str, Any]], weak: str, strong: str) -> Pair:
     known = [row for row in rows if weak in row["scores"] and strong in row["scores"]]
-    return _pair(name, known, [row["scores"][weak] for row in known], [row["scores"][strong] for row in known])
+    return _pair(
+        name, known, [row["scores"][weak] for row in known], [row["scores"][strong] for row in known]
+    )
 
 
 def _pair(name: str, rows: list[dict[str, Any]], weak: list[float], strong: list[float]) -> Pair:

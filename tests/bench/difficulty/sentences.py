@@ -9,33 +9,33 @@ import random
 import re
 from collections.abc import Iterator
 
+_WORDS = """
+나라: 한국, 일본, 프랑스, 독일, 브라질, 이집트, 캐나다, 호주, 태국, 스페인
+주제: 기후 변화, 인공지능, 양자역학, 조선 시대, 경제 성장률, 환율, 광합성, 상대성 이론, 민주주의, \
+르네상스
+사람: 세종대왕, 뉴턴, 아인슈타인, 이순신, 모차르트, 피카소, 다윈, 간디
+음식: 아메리카노, 카페라떼, 불고기버거, 김치찌개, 비빔밥, 치즈피자, 후라이드 치킨, 떡볶이, 짜장면, \
+초코 케이크, 바닐라라떼, 콜라
+수: 한, 두, 세, 네, 다섯
+단위: 잔, 개, 그릇, 판, 인분, 세트
+가게음식: 음식, 치킨, 피자, 국물, 커피, 디저트, 햄버거, 회
+물건: 이어폰, 운동화, 가방, 노트북, 선풍기, 화장품, 침대, 책상, 청소기
+topic: climate change, machine learning, the French Revolution, inflation, photosynthesis, \
+black holes, copyright law, the immune system, jazz, supply chains
+country: Japan, Brazil, Kenya, Norway, Vietnam, Canada, Egypt, Italy, Mexico, India
+dish: latte, cheeseburger, pepperoni pizza, caesar salad, iced americano, chicken wrap, fish \
+and chips, veggie burger, milkshake, club sandwich
+product: headphones, vacuum cleaner, running shoes, backpack, phone case, blender, office \
+chair, mattress, tablet, coffee machine
+n: one, two, three, four, five, a
+size: small, medium, large, regular
+language: Python, Java, JavaScript, Rust, Go, C++
+"""
 WORDS = {
-    "나라": "한국 일본 프랑스 독일 브라질 이집트 캐나다 호주 태국 스페인".split(),
-    "주제": "기후 변화|인공지능|양자역학|조선 시대|경제 성장률|환율|광합성|상대성 이론|민주주의|르네상스".split(
-        "|"
-    ),
-    "사람": "세종대왕 뉴턴 아인슈타인 이순신 모차르트 피카소 다윈 간디".split(),
-    "음식": "아메리카노|카페라떼|불고기버거|김치찌개|비빔밥|치즈피자|후라이드 치킨|떡볶이|짜장면|초코 케이크|바닐라라떼|콜라".split(
-        "|"
-    ),
-    "수": "한 두 세 네 다섯".split(),
-    "단위": "잔 개 그릇 판 인분 세트".split(),
-    "가게음식": "음식 치킨 피자 국물 커피 디저트 햄버거 회".split(),
-    "물건": "이어폰|운동화|가방|노트북|선풍기|화장품|침대|책상|청소기".split("|"),
-    "topic": "climate change|machine learning|the French Revolution|inflation|photosynthesis|black holes|copyright law|the immune system|jazz|supply chains".split(
-        "|"
-    ),
-    "country": "Japan|Brazil|Kenya|Norway|Vietnam|Canada|Egypt|Italy|Mexico|India".split("|"),
-    "dish": "latte|cheeseburger|pepperoni pizza|caesar salad|iced americano|chicken wrap|fish and chips|veggie burger|milkshake|club sandwich".split(
-        "|"
-    ),
-    "product": "headphones|vacuum cleaner|running shoes|backpack|phone case|blender|office chair|mattress|tablet|coffee machine".split(
-        "|"
-    ),
-    "n": "one two three four five a".split(),
-    "size": "small medium large regular".split(),
-    "language": "Python Java JavaScript Rust Go C++".split(),
+    name: words.split(", ")
+    for name, _, words in (line.partition(": ") for line in _WORDS.splitlines() if line)
 }
+"""What may stand for a word in braces."""
 
 KOREAN_OTHER = """\
 {나라}의 수도는 어디인가요?
