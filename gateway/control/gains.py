@@ -58,6 +58,11 @@ class _Route:
         self.thresholds: dict[tuple[str, int], float] = {}
         self.fresh: set[str] = set()
 
+    def follow(self, tops: tuple[int, ...]) -> None:
+        """The route's conditions ask for these shares from now on."""
+        self.tops = tops
+        self.thresholds = {place: its for place, its in self.thresholds.items() if place[1] in tops}
+
     def add(self, exposures: Sequence[Exposure]) -> None:
         """Takes the figures of exposures."""
         for exposure in exposures:
@@ -113,7 +118,7 @@ class Gains:
                 known = before.get(name)
                 if known is None or known.estimator.hash != estimator.hash:
                     known = _Route(estimator)
-                known.tops = route.difficulty.gains
+                known.follow(route.difficulty.gains)
                 self._routes[name] = known
 
     def add(self, line: Line, exposures: Sequence[Exposure]) -> None:

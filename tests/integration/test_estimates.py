@@ -35,6 +35,10 @@ routes:
     segments:
       - {{name: hard, when: {{difficulty: {{gte: 2500}}}}, variant: strong}}
       - {{name: ordinary, variant: cheap}}
+  built-in:
+    variants: {{any: {{upstream: main, model: any, price: {{request: 1}}}}}}
+    difficulty: {{estimate: heuristic}}
+    variant: any
   gains:
     variants:
       strong: {{upstream: main, model: strong, price: {{request: 1}}}}
@@ -125,6 +129,18 @@ def test_without_a_text_the_default_decides_and_says_why(gateway, content):
     gateway.wait_for_metric(counted + 1, "headgate_difficulty_unestimated_total", **reason)
     told = explain(gateway, content)["difficulty"]
     assert (told["source"], told["score"], told["reason"]) == ("default", 900.0, "no_text")
+
+
+def test_the_built_in_model(gateway):
+    statement = (
+        "You are given a rooted tree with n vertices and q queries. In each query, count the vertices of a "
+        "subtree whose distance to v is at most k, modulo 998244353. 1 <= n, q <= 500000. Output the answers."
+    )
+    hard, easy = ask(gateway, statement, model="built-in"), ask(gateway, "Hello!", model="built-in")
+    assert float(hard["x-headgate-difficulty"]) > float(easy["x-headgate-difficulty"]) >= 800
+    told = explain(gateway, statement, model="built-in")["difficulty"]
+    assert (told["task"], told["source"]) == ("competitive-en", "estimate")
+    assert sum(part["value"] for part in told["contributions"]) == pytest.approx(told["score"])
 
 
 def test_an_explanation_adds_up(gateway):
