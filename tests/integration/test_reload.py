@@ -13,6 +13,7 @@ from tests.support.gateway import Gateway, hash_of, running_gateway
 from tests.support.processes import CHAT, CONTROL, SERVED, WORKER, body, kill, write
 
 FAILURES = "headgate_config_reload_failures_total"
+# Without a rollout: another definition of its variants would open an epoch, and so a revision of its own.
 PINNED = SERVED.replace("rollout: {baseline: base, candidate: tuned, stages: [10, 50, 100]}", "variant: base")
 
 
@@ -89,7 +90,7 @@ def test_a_configmap_that_is_swapped_by_its_symlink(tmp_path):
 def test_a_file_that_the_configuration_refers_to(tmp_path):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Solve in C++17.")
-    config = write(tmp_path, SERVED.replace("model: base,", "model: base, system: {file: prompt.txt},"))
+    config = write(tmp_path, PINNED.replace("model: base,", "model: base, system: {file: prompt.txt},"))
     with running_gateway(config) as gateway:
         prompt.write_text("Solve in C++20.")
         wait_for_revision(gateway, 2)
@@ -100,7 +101,7 @@ def test_a_file_that_the_configuration_refers_to(tmp_path):
 
 
 def test_what_a_refused_edit_misses_may_come_later(gateway, tmp_path):
-    write(tmp_path, SERVED.replace("model: base,", "model: base, system: {file: prompt.txt},"))
+    write(tmp_path, PINNED.replace("model: base,", "model: base, system: {file: prompt.txt},"))
     gateway.wait_for_metric(1, FAILURES)
     (tmp_path / "prompt.txt").write_text("Solve in C++17.")
     wait_for_revision(gateway, 2)
