@@ -30,6 +30,8 @@ from routing.snapshot import Snapshot
 DEFAULT_FILE = Path("headgate.yaml")
 EXPLAIN = "/admin/v1/explain"
 
+EXAMPLE = Secrets(bytes(32), bytes(32))
+
 REASONS = {
     "rollout": "by the segment's rollout",
     "weights": "by the segment's weights",
@@ -91,7 +93,7 @@ def command(
     if url is not None:
         explanation = _ask(url, question)
     else:
-        explanation = _work_out(_snapshot(path, state), question)
+        explanation = _work_out(snapshot_of(path, state), question)
     if as_json:
         click.echo(json.dumps(explanation, ensure_ascii=False))
     else:
@@ -108,16 +110,16 @@ def _body(file: BinaryIO) -> dict[str, Any]:
     return body
 
 
-def _snapshot(path: Path | None, state: Path) -> Snapshot:
-    """The snapshot that this machine's gateway would serve."""
+def snapshot_of(path: Path | None, state: Path | None) -> Snapshot:
+    """The snapshot that this machine's gateway would serve; without its state buckets are examples."""
     if path is None and DEFAULT_FILE.is_file():
         path = DEFAULT_FILE
     try:
         loaded = from_environment(os.environ) if path is None else load(path, os.environ)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    secrets = _secrets(state)
-    known = kept(state, signing_keys_of(loaded.config, secrets))
+    secrets = EXAMPLE if state is None else _secrets(state)
+    known = {} if state is None else kept(state, signing_keys_of(loaded.config, secrets))
     first = {
         name: first_epoch(wish.identity, wish.plan, 0).document
         for name, wish in wishes_of(loaded.config).items()
@@ -141,7 +143,7 @@ def _secrets(state: Path) -> Secrets:
         "or ask the gateway with --url",
         err=True,
     )
-    return Secrets(bytes(32), bytes(32))
+    return EXAMPLE
 
 
 def _work_out(snapshot: Snapshot, question: dict[str, Any]) -> dict[str, Any]:

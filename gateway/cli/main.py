@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
 
 import click
+
+from gateway.cli.commands import Commands
 
 COMMANDS = {
     "serve": "gateway.cli.serve:command",
@@ -15,27 +16,16 @@ COMMANDS = {
     "outcome": "gateway.cli.outcome:command",
     "rollout": "gateway.cli.rollout.command:command",
     "upstream": "gateway.cli.upstream:command",
+    "difficulty": "gateway.cli.difficulty.command:command",
     "keys": "gateway.cli.keys:command",
 }
 
 
-class Commands(click.Group):
-    """Loads `COMMANDS` on use, so that `headgate serve` does not pay for what `headgate demo` imports."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        """In the order in which a newcomer meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The click command behind `name`."""
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    commands_by_name=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(version("headgate"), prog_name="headgate")
 def main() -> None:
     """Moves your application's traffic to your fine-tuned model in stages, on evidence.

@@ -14,7 +14,6 @@ from gateway.training.measures import Measure, Ranking, Weights, calibration, in
 from routing.difficulty.estimate import ModelEstimator
 from routing.difficulty.features import Features
 from routing.difficulty.head import Head
-from routing.difficulty.line import at
 from routing.difficulty.model import ANY, Model
 
 LEAST = 20
@@ -32,7 +31,7 @@ class Scored(NamedTuple):
 def scored(
     model: Model, examples: Sequence[Example], step: Callable[[], None] = lambda: None
 ) -> list[Scored]:
-    """What the model makes of each example; where it makes nothing of it, the lowest score. Raises DataError."""
+    """What the model makes of each example; the lowest score where it makes nothing. Raises DataError."""
     estimator = ModelEstimator(model)
     found = []
     for example in examples:
@@ -49,13 +48,8 @@ def scored(
 
 
 def features_score(head: Head, features: Features) -> float:
-    """The score of features whose text is gone; words that stand alone cannot be told then."""
-    raw = head.intercept
-    raw += sum(head.words.get(word, 0.0) for word in features.words)
-    raw += sum(head.pairs.get(pair, 0.0) for pair in features.pairs)
-    raw += sum(head.bounds.get(bound, 0.0) for bound in features.bounds)
-    raw += sum(at(line, features.dense[index]) for index, line in head.lines)
-    return at(head.curve, raw)
+    """The score of features whose text is gone."""
+    return head.weighed(features.words, features.pairs, features.bounds, features.dense)
 
 
 def primary(target: str, scores: Sequence[float], examples: Sequence[Example]) -> Measure:

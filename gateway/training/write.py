@@ -20,7 +20,11 @@ HEAVY = 0.9
 
 
 def head_file(
-    head: Head, *, curve: Line | None = None, quantiles: Sequence[float] = (), heavy: bool = True
+    head: Head,
+    *,
+    curve: Line | None = None,
+    quantiles: Sequence[float] = (),
+    named: Mapping[str, float] | None = None,
 ) -> HeadFile:
     """A head as it is written: rounded, without what weighs next to nothing."""
     weights = np.array(list(head.words.values()) or [0.0])
@@ -42,7 +46,8 @@ def head_file(
             for name, (knots, values) in head.shapes.items()
         },
         curve=([rounded(x, 6) for x in curve[0]], [rounded(y, 6) for y in curve[1]]) if curve else WIDE,
-        heavy=rounded(float(max(np.quantile(weights, HEAVY), 0.0))) if heavy else 0.0,
+        heavy=rounded(float(max(np.quantile(weights, HEAVY), 0.0))),
+        named=dict(named or {}),
         quantiles=[rounded(one, 6) for one in quantiles],
     )
 

@@ -96,7 +96,7 @@ class ModelEstimator:
         if not text or text.isspace():
             return []
         task, reading = self._judged(text)
-        return list(self.model.head(task).contributions(reading))
+        return self.model.head(task).contributions(reading)
 
     def expected(self, task: str) -> list[float]:
         """Those of training."""

@@ -32,7 +32,9 @@ class Gate:
         object.__setattr__(self, "_known", frozenset(self.words))
 
     def task(self, reading: Reading) -> int:
-        """The index of the task."""
+        """The index of the task; what has no words is no task."""
+        if not reading.words:
+            return OTHER
         sums = self.sums(reading)
         return sums.index(max(sums))
 
@@ -49,9 +51,7 @@ class Gate:
 
 def figures_of(reading: Reading) -> tuple[float, float, float]:
     """The figures of a text, in the order of FIGURES."""
-    unique = reading.unique
-    hangul = sum(map("가".__le__, unique)) / (len(unique) or 1)
-    return float(len(reading.words) <= FEW), hangul, float(reading.dense[_QUESTIONS] > 0)
+    return float(len(reading.words) <= FEW), reading.hangul, float(reading.dense[_QUESTIONS] > 0)
 
 
 _QUESTIONS = NAMES.index("questions")

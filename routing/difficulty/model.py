@@ -56,6 +56,7 @@ class HeadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     curve: tuple[list[float], list[float]] = ([0.0, 1.0], [0.0, 1.0])
     heavy: float = 0.0
     isolated: float = 0.0
+    named: dict[str, float] = {}
     quantiles: list[float] = []
     """Scores of the texts that it was trained on, from the lowest to the highest in even steps."""
 
@@ -132,7 +133,11 @@ def read_model(content: bytes) -> Model:
 
 def write_model(fields: Mapping[str, Any]) -> bytes:
     """The content of a model file; `fields` are those of ModelFile but format and hash. Raises ModelError."""
-    content = msgspec.to_builtins({"format": FORMAT, **fields})
+    wanted = msgspec.to_builtins({"format": FORMAT, "hash": "", **fields})
+    try:
+        content = msgspec.to_builtins(msgspec.convert(wanted, ModelFile))  # as a reader sees it: 1 is 1.0
+    except msgspec.ValidationError as error:
+        raise ModelError(f"is not a difficulty model: {error}") from None
     content["hash"] = content_hash(content)
     written = msgspec.json.encode(content, order="deterministic")
     read_model(written)
@@ -186,7 +191,7 @@ def _check_head(task: str, head: HeadFile) -> None:
     lines = [*head.shapes.values(), head.curve]
     if not all(_is_line(knots, values) for knots, values in lines):
         raise ModelError(f"has a line in the head {task[:40]!r} whose knots do not rise")
-    if any(" " not in pair for pair in head.pairs):
+    if any(" " not in pair for pair in (*head.pairs, *head.named)):
         raise ModelError(f"has a pair of one word in the head {task[:40]!r}")
     if head.curve[1] != sorted(head.curve[1]) or head.quantiles != sorted(head.quantiles):
         raise ModelError(f"has a curve or quantiles in the head {task[:40]!r} that do not rise")
@@ -203,12 +208,25 @@ def _gate(file: GateFile) -> Gate:
 
 
 def _head(file: HeadFile) -> Head:
-    pairs = {}
-    for pair, weight in file.pairs.items():
-        left, _, right = pair.partition(" ")
-        pairs[left, right] = weight
     shapes: dict[str, Line] = {
         name: (tuple(knots), tuple(values)) for name, (knots, values) in file.shapes.items()
     }
-    curve = tuple(file.curve[0]), tuple(file.curve[1])
-    return Head(file.intercept, file.words, pairs, file.bounds, shapes, curve, file.heavy, file.isolated)
+    return Head(
+        intercept=file.intercept,
+        words=file.words,
+        pairs=_pairs(file.pairs),
+        bounds=file.bounds,
+        shapes=shapes,
+        curve=(tuple(file.curve[0]), tuple(file.curve[1])),
+        heavy=file.heavy,
+        isolated=file.isolated,
+        named=_pairs(file.named),
+    )
+
+
+def _pairs(weights: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    found = {}
+    for pair, weight in weights.items():
+        left, _, right = pair.partition(" ")
+        found[left, right] = weight
+    return found

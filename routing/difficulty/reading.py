@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from routing.difficulty.dense import dense_of
@@ -19,11 +20,13 @@ class Reading(NamedTuple):
     unique: frozenset[str]
     bounds: frozenset[str]
     dense: tuple[float, ...]
+    hangul: float
+    """The share of Hangul among its different words."""
 
     def hashed(self) -> Reading:
         """The same under the words' hashes."""
         words = list(map(hash_of, self.words))
-        return Reading(words, frozenset(words), frozenset(map(hash_of, self.bounds)), self.dense)
+        return Reading(words, frozenset(words), frozenset(map(hash_of, self.bounds)), self.dense, self.hangul)
 
 
 def read(text: str) -> Reading:
@@ -38,7 +41,14 @@ def read(text: str) -> Reading:
             tokens = tokens_of(kept)
             unique = frozenset(tokens.words)
     bounds = frozenset([f"{name}<{band(value)}" for name, value in tokens.bounds]) if tokens.bounds else _NONE
-    return Reading(tokens.words, unique, bounds, dense_of(tokens, unique))
+    return Reading(tokens.words, unique, bounds, dense_of(tokens, unique), _hangul(core, unique))
+
+
+def _hangul(text: str, words: frozenset[str]) -> float:
+    if text.isascii() or not words or _syllable.search(text) is None:
+        return 0.0
+    return sum(map("가".__le__, words)) / len(words)
 
 
 _NONE: frozenset[str] = frozenset()
+_syllable = re.compile("[가-힣]")

@@ -13,7 +13,7 @@ from re import Pattern
 
 LONGEST = 200
 """Characters beyond which a sentence is content, whatever it says."""
-MOST = 8
+MOST = 5
 """Sentences of a text that are looked at."""
 
 _word = r"[\w'’+#.-]+"
@@ -71,16 +71,19 @@ _in_korean = re.compile(
     re.VERBOSE,
 )
 
-_KINDS = {
-    _about_levels: """
-        difficulty difficult hard harder hardest easy easier easiest trivial simple simplest challenging tough
-        advanced beginner beginners olympiad phd expert straightforward basic elementary warm warmup novice
-        tricky complexity rated rating complex career depends deep deeper deeply carefully hardness intricate
-        sophisticated demanding nontrivial kindergarten impossible brutal""",
-    _about_models: "model models llm llms gpt chatgpt claude gemini router routing gateway tier",
-    _in_korean: "모델 엔진 라우 난이 쉬운 쉬우 쉽습 쉽다 쉽고 쉽게 쉽네 쉽지 어려 어렵 간단 복잡 까다 난해",
-}
-_PATTERNS = {word: pattern for pattern, words in _KINDS.items() for word in words.split()}
+_KINDS = (
+    (_about_models, "model models llm llms gpt chatgpt claude gemini router routing gateway tier"),
+    (_in_korean, "모델 엔진 라우 난이 쉬운 쉬우 쉽습 쉽다 쉽고 쉽게 쉽네 쉽지 어려 어렵 간단 복잡 까다 난해"),
+    (
+        _about_levels,
+        """
+        difficulty difficult hard harder hardest easy easier easiest rated rating trivial challenging olympiad
+        phd expert complexity tough simplest straightforward advanced beginner beginners novice warm warmup
+        nontrivial kindergarten impossible brutal hardness career sophisticated demanding intricate tricky
+        deep deeper deeply carefully depends elementary complex basic simple""",
+    ),
+)
+_PATTERNS = {word: pattern for pattern, words in _KINDS for word in words.split()}
 TRIGGERS = frozenset(_PATTERNS)
 """Words without which a sentence is no remark; Hangul as the tokeniser cuts it."""
 _ends = re.compile(r"[.!?。！？](?=\s)|\n")
@@ -89,7 +92,7 @@ _ends = re.compile(r"[.!?。！？](?=\s)|\n")
 def without_remarks(text: str, words: Collection[str]) -> str:
     """The text without its remarks, itself if it has none; `words` are the triggers that it holds."""
     kept, done = [], 0
-    for start, end in sorted(_remarks(text, sorted(words))):
+    for start, end in sorted(_remarks(text, [word for word in _PATTERNS if word in words])):
         kept.append(text[done:start])
         done = end
     return "".join((*kept, text[done:])).strip() if done else text

@@ -21,6 +21,11 @@ def frame(data: bytes | bytearray) -> bytes:
     return compress(data, options=_OPTIONS)
 
 
+def unframe(data: bytes) -> bytes:
+    """What whole frames hold, one behind the other."""
+    return decompress(data) if data else b""
+
+
 def whole(data: bytes) -> int:
     """The bytes with which `data` begins that are whole frames, the last of them with a true checksum.
 

@@ -25,20 +25,23 @@ from routing.difficulty.scales import BAEKJOON
 from routing.difficulty.text import text_of
 from tests.bench.difficulty.data import digest, directory
 from tests.bench.difficulty.gate import gate_of
-from tests.bench.difficulty.sources import Source, competitive, everyday
+from tests.bench.difficulty.sources import Source, competitive, even, everyday, tier_of
+from tests.bench.difficulty.techniques import techniques
 
 OUT = Path(__file__).parents[3] / "config" / "heuristic.json"
 
 SIZES = {"competitive-en": 18_000, "competitive-ko": 8_000, "review": 1_200, "order": 400, "other": 4_000}
 """Words, pairs and bounds that a head keeps."""
 PENALTIES = {"other": 6.0, "review": 4.0, "order": 1.0}
-HARD = {"competitive-en": 2500.0, "competitive-ko": 16.0, "review": 1000.0, "order": 1000.0, "other": 1400.0}
-"""Ratings from which on a text counts as hard for the area under the curve; of Korean problems a tier."""
+HARD = {
+    "competitive-en": 2500.0, "competitive-ko": even(16), "review": 1000.0, "order": 1000.0, "other": 1400.0,
+}  # fmt: skip
+"""Ratings from which on a text counts as hard for the area under the curve; of Korean problems Platinum V."""
 RANGES = {"review": (800.0, 1300.0), "other": (800.0, 2100.0)}
 """Scores of these tasks are spread over a range: their order is learnt, their place is set."""
 
 
-def head_of(task: str, sources: list[Source]) -> tuple[HeadFile, dict[str, Any]]:
+def head_of(task: str, sources: list[Source], named: dict[str, float]) -> tuple[HeadFile, dict[str, Any]]:
     """The head of a task and what it reached, cross-validated on the first source."""
     texts: list[Features] = [features_of(body) for source in sources for body in source.bodies]
     prompts = [text_of(body) for source in sources for body in source.bodies]
@@ -56,7 +59,8 @@ def head_of(task: str, sources: list[Source]) -> tuple[HeadFile, dict[str, Any]]
         "spearman": rounded(float(spearmanr(raw[first], target[first])[0])),
         "auc": rounded(float(roc_auc_score(target[first] >= HARD[task], raw[first]))),
     }
-    return head_file(fit(rows, recipe).head, curve=curve, quantiles=quantiles_of(scores)), found
+    head = fit(rows, recipe).head
+    return head_file(head, curve=curve, quantiles=quantiles_of(scores), named=named), found
 
 
 def _curve(task: str, raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> Line:
@@ -66,7 +70,7 @@ def _curve(task: str, raw: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -
     if task == "order":
         return (800.0, 1600.0), (800.0, 1600.0)
     if task == "competitive-ko":
-        return matching_curve(raw, np.array([at(BAEKJOON, tier) for tier in target]))
+        return matching_curve(raw, np.array([at(BAEKJOON, tier_of(one)) for one in target]))
     return matching_curve(raw, target)
 
 
@@ -76,8 +80,9 @@ def main() -> None:
     heads, metrics = {}, {}
     gate, metrics["gate"] = gate_of(path)
     print("gate", metrics["gate"], flush=True)
+    named = techniques(path)
     for task, sources in (competitive(path) | everyday(path)).items():
-        heads[task], metrics[task] = head_of(task, sources)
+        heads[task], metrics[task] = head_of(task, sources, named.get(task, {}))
         print(task, metrics[task], len(heads[task].words), len(heads[task].pairs), flush=True)
     content = write_model(
         {

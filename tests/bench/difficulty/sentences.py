@@ -27,6 +27,11 @@ dish: latte, cheeseburger, pepperoni pizza, caesar salad, iced americano, chicke
 and chips, veggie burger, milkshake, club sandwich
 product: headphones, vacuum cleaner, running shoes, backpack, phone case, blender, office \
 chair, mattress, tablet, coffee machine
+기법: 세그먼트 트리, 동적 계획법, 이분 탐색, 최대 유량, 위상 정렬, 펜윅 트리, 분할 정복, 너비 우선 탐색
+technique: segment tree, dynamic programming, binary search, max flow, suffix array, depth first search, \
+bitmask dp, union find
+theorem: the square root of 2 is irrational, there are infinitely many primes, the harmonic series \
+diverges, every even perfect number has a known form, the zeta function has a zero, a compact set is closed
 n: one, two, three, four, five, a
 size: small, medium, large, regular
 language: Python, Java, JavaScript, Rust, Go, C++
@@ -150,7 +155,10 @@ Give me five ideas for a birthday party.
 What does this code do?
 Fix the grammar: he go to school every days.
 Compare {topic} and {topic}.
-Prove that the square root of 2 is irrational.
+Prove that {theorem}.
+Can you explain why {theorem}?
+use the other one
+this is fine, do it like before
 What's the weather like in {country} in March?
 Write a cover letter for a job in {country}.
 ok
@@ -161,7 +169,26 @@ Help me name my new coffee shop.
 Is it safe to take ibuprofen with alcohol?
 """
 
+KOREAN_PROBLEM = """\
+{기법}를 이용하여 구간 합을 구하는 프로그램을 작성하시오
+{기법} 문제입니다. 정수 N이 주어질 때 답을 출력하시오
+길이가 N인 수열에서 {기법}로 쿼리 Q개를 처리하시오
+{기법}을 사용해서 그래프의 최단 거리를 구하는 코드를 작성해 줘
+{기법}로 풀어야 하는 알고리즘 문제를 풀어 줘
+{기법}
+"""
+
+ENGLISH_PROBLEM = """\
+Solve this with a {technique}: given an array of n integers, answer q queries.
+Given a tree with n vertices, use {technique} to find the answer for each query.
+Write a program that reads n and prints the answer modulo 998244353 using {technique}.
+Find the number of subsequences with {technique}.
+Implement a {technique} in C++ for n up to 200000.
+"""
+
 KINDS = (
+    (KOREAN_PROBLEM, "competitive-ko"),
+    (ENGLISH_PROBLEM, "competitive-en"),
     (KOREAN_OTHER, "other"),
     (ENGLISH_OTHER, "other"),
     (KOREAN_REVIEW, "review"),

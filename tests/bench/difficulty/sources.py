@@ -35,24 +35,34 @@ def body_of(row: dict[str, Any]) -> dict[str, Any]:
 def competitive(path: Path) -> dict[str, list[Source]]:
     """Sources of the two heads for competitive programming; the first of each is what it is judged by.
 
-    English ones are rated as Codeforces does, Korean ones by Baekjoon's tiers.
+    English ones are rated as Codeforces does, Korean ones by Baekjoon's tiers, which are spread more evenly.
     """
     codeforces, baekjoon = read(path, "codeforces_rated"), read(path, "baekjoon_tiers")
     contests = read(path, "livecodebench")
     korean = [row for row in baekjoon if row["lang"] == "ko"]
     english = [row for row in baekjoon if row["lang"] != "ko"]
-    tiers = [float(row["tier"]) for row in english]
+    tiers = [even(row["tier"]) for row in english]
     return {
         "competitive-en": [
             _source(codeforces, [row["rating"] for row in codeforces], "contest"),
-            _source(english, [at(BAEKJOON, tier) for tier in tiers], "id", 0.1),
+            _source(english, [at(BAEKJOON, row["tier"]) for row in english], "id", 0.1),
             _source(contests, [LABELS[row["difficulty"]] for row in contests], "contest", 0.1),
         ],
         "competitive-ko": [
-            _source(korean, [float(row["tier"]) for row in korean], "id"),
+            _source(korean, [even(row["tier"]) for row in korean], "id"),
             _source(english, tiers, "id", 0.7),
         ],
     }
+
+
+def even(tier: float) -> float:
+    """A tier in even steps on the range of Codeforces' ratings."""
+    return 800.0 + (tier - 1) / 29 * 2_700
+
+
+def tier_of(place: float) -> float:
+    """The tier at a place that `even` gave."""
+    return 1 + (place - 800.0) / 2_700 * 29
 
 
 def _source(rows: list[dict[str, Any]], ratings: list[float], group: str, weight: float = 1.0) -> Source:

@@ -1,0 +1,1 @@
+"""`headgate difficulty`: learns, judges and shows models that estimate difficulty."""
