@@ -23,6 +23,9 @@ from routing.fallback import Result
 from routing.snapshot import Cascade
 from routing.validators.verdict import Reason, Skipped, Verdict
 
+INCOMPLETE = frozenset((Result.AMBIGUOUS, Result.BROKEN))
+"""Results that no fallback follows, because the model may have been at work: here the next step does."""
+
 
 class Cascades:
     """Those of one worker. The child is started with the first answer that is to be judged."""
@@ -40,7 +43,11 @@ class Cascades:
         """
         first, cascade = await attempts.first_answer(), decision.segment.assignment
         assert type(cascade) is Cascade
-        if first.result is not Result.OK or first.variant is not cascade.first or not attempts.judgeable:
+        if first.variant is not cascade.first or not attempts.judgeable:
+            return first
+        if first.result in INCOMPLETE:
+            return await attempts.another(cascade.then) or first
+        if first.result is not Result.OK:
             return first
         note_usage(account, first.variant, first.usage)  # it is paid for, whatever happens now
         judging = asyncio.create_task(self._judge(cascade, first.body, deadline))

@@ -123,8 +123,12 @@ def test_a_refusal_goes_to_the_second(gateway, upstream):
     assert text(ask(gateway)) == GOOD and asked(upstream) == ["cheap", "strong"]
 
 
-def test_without_any_answer_of_the_first_the_second_is_the_next(gateway, upstream):
-    script(upstream, cheap=scripted.answer(status=500), strong=BAD)
+HALF = [scripted.answer(GOOD)[0][:-40], scripted.CLOSE]
+
+
+@pytest.mark.parametrize("failure", [scripted.answer(status=500), [scripted.RESET], HALF])
+def test_without_a_whole_answer_of_the_first_the_second_is_the_next(gateway, upstream, failure):
+    script(upstream, cheap=failure, strong=BAD)
     answer = ask(gateway)
     assert text(answer) == BAD and asked(upstream) == ["cheap", "strong"], "not `other`, and judged by nobody"
     assert "x-headgate-cascade" not in answer.headers
