@@ -50,7 +50,27 @@ check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, 
 .PHONY: conformance
 conformance: .venv/.dev $(clients:%=.tools/%/.done) .tools/image/.done ## real clients and openai-python's own tests through a real gateway; dashboards and rules on a real Prometheus
 	@tests/conformance/install
-	@$(bin)/python -m pytest tests/conformance $(ARGS)
+	@$(if $(OPENAPI),OPENAI_OPENAPI="$(abspath $(OPENAPI))") $(bin)/python -m pytest tests/conformance $(ARGS)
+
+# Where a build for CPUs is to be had: make nightly TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+
+.PHONY: nightly
+nightly: .venv/.dev .tools/engine/.torch ## a real engine, `transformers serve` with a tiny random model, behind the gateway
+	@$(bin)/python -m pytest tests/nightly $(ARGS)
+
+.tools/engine/.torch: .tools/engine/.done
+	@echo "headgate: installing $(firstword $(TORCH)) into .tools"
+	@$(bin)/python -m pip --python .tools/engine/bin/python --disable-pip-version-check --no-input install -qq $(TORCH)
+	@touch $@
+
+# The lock is complete but for torch, which pip would look for among its hashes: hence no resolving.
+.tools/engine/.done: requirements/engine.txt | .venv/.made
+	@echo "headgate: installing the engine into .tools"
+	@$(bin)/python -m venv --without-pip .tools/engine
+	@$(bin)/python -m pip --python .tools/engine/bin/python --disable-pip-version-check --no-input \
+		install -qq --require-hashes --no-deps -r $<
+	@touch $@
 
 .PHONY: bench
 bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this machine
@@ -85,6 +105,12 @@ lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requ
 		read -r name options <<< "$$set"; \
 		.tools/uv/bin/uv export -q --frozen --no-emit-project --no-annotate --no-header --no-default-groups \
 			$$options --output-file "requirements/$$name.txt"; \
+	done
+	@for input in requirements/*.in; do \
+		name=$$(basename "$$input" .in); \
+		overrides=(); [ ! -e "requirements/$$name.overrides" ] || overrides=(--overrides "requirements/$$name.overrides"); \
+		.tools/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+			"$${overrides[@]}" --output-file "requirements/$$name.txt" "$$input"; \
 	done
 
 .PHONY: prices

@@ -64,7 +64,7 @@ def _segments(config: Config, route: Route, path: KeyPath) -> Iterator[Finding]:
         return
     if not route.segments:
         yield Finding((*path, "segments"), "needs at least one segment")
-    for field in ("variant", "weights", "rollout", "cascade"):
+    for field in ("variant", "weights", "rollout", "cascade", "shadow"):
         if getattr(route, field) is not None:
             yield Finding((*path, field), "belongs into a segment, because the route has `segments`")
     yield from _segment_names(route.segments, (*path, "segments"))
@@ -114,6 +114,21 @@ def _assignment(
         for field, name in (("baseline", rollout.baseline), ("candidate", rollout.candidate)):
             yield from _reference(route, path, ("rollout", field), name)
         yield from rollout_findings(config, rollout, (*path, "rollout"))
+    yield from _shadow(route, part, (*path, "shadow"))
+
+
+def _shadow(route: Route, part: Assignment, path: KeyPath) -> Iterator[Finding]:
+    if part.shadow is None:
+        return
+    variant = part.shadow.variant
+    yield from _reference(route, path, ("variant",), variant)
+    serving = {part.variant, *(name for name, weight in (part.weights or {}).items() if weight)}
+    if part.rollout is not None:
+        serving.add(part.rollout.baseline)
+    if part.cascade is not None:
+        serving.add(part.cascade.first)
+    if variant in serving:
+        yield Finding((*path, "variant"), f"`{variant}` serves here already; a shadow is another variant")
 
 
 def _reference(route: Route, path: KeyPath, field: KeyPath, variant: str) -> Iterator[Finding]:

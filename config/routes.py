@@ -103,13 +103,22 @@ class Cascade(Model):
     then: Name
 
 
+class Shadow(Model):
+    """Copies `percent` of what is answered to `variant`; `concurrency` copies at a time, in each worker."""
+
+    variant: Name
+    percent: Weight
+    concurrency: int = Field(default=8, ge=1, le=1_000)
+
+
 class Assignment(Model):
-    """How a slice of traffic gets its variant: exactly one of these."""
+    """How a slice of traffic gets its variant: exactly one of these; a `shadow` may be there besides."""
 
     variant: Name | None = None
     weights: dict[Name, Weight] | None = None
     rollout: Rollout | None = None
     cascade: Cascade | None = None
+    shadow: Shadow | None = None
 
 
 class Segment(Assignment):
@@ -189,5 +198,6 @@ class Route(Assignment):
             weights=self.weights,
             rollout=self.rollout,
             cascade=self.cascade,
+            shadow=self.shadow,
         )
         return (whole,)

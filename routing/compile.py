@@ -35,6 +35,7 @@ from routing.snapshot import (
     Rollout,
     Route,
     Segment,
+    Shadow,
     Snapshot,
     System,
     Timeouts,
@@ -167,6 +168,7 @@ class _Compiler:
             assignment=self._assignment(route_name, route, segment, compiled),
             sample=route.outcomes.sample,
             sample_salt=self._salt("outcomes", route_name, segment.name),
+            shadow=self._shadow(route_name, segment, compiled),
         )
 
     def _assignment(
@@ -201,6 +203,14 @@ class _Compiler:
             high=high,
             rolled_back=state.rolled_back,
         )
+
+    def _shadow(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Shadow | None:
+        """None where there is none, or its share is nothing."""
+        shadow = segment.shadow
+        if shadow is None or not shadow.percent:
+            return None
+        salt = self._salt("shadow", route, segment.name)
+        return Shadow(compiled[shadow.variant], shadow.percent, salt, shadow.concurrency)
 
     def _salt(self, domain: str, route: str, segment: str, epoch: int = 0) -> bytes:
         """A salt of its own for every purpose, so that one lot tells nothing of another."""

@@ -37,6 +37,7 @@ def explain(snapshot: Snapshot, facts: Facts) -> dict[str, Any]:
         "difficulty": _difficulty(decision, facts),
         "conditions": _conditions(decision, facts),
         "fallbacks": [variant.name for variant in decision.fallbacks],
+        "shadow": _shadow(decision),
         "revision": snapshot.revision,
     }
 
@@ -92,6 +93,14 @@ def _conditions(decision: Decision, facts: Facts) -> list[dict[str, Any]]:
         for segment in segments
         for condition in segment.conditions
     ]
+
+
+def _shadow(decision: Decision) -> dict[str, Any] | None:
+    """Who gets copies of such requests, and of how many in a hundred; null for nobody."""
+    shadow = decision.segment.shadow
+    if shadow is None or decision.reason == "pinned":
+        return None
+    return {"variant": shadow.variant.name, "percent": shadow.share / 100}
 
 
 def written(condition: Condition) -> str:

@@ -140,6 +140,19 @@ class Cascade:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """Another variant, which gets copies of a segment's requests after they have been answered.
+
+    `share` of them, in basis points, drawn for each with `salt`; `concurrency` at a time in each worker.
+    """
+
+    variant: Variant
+    share: int
+    salt: bytes
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """An ordered slice of a route's traffic. `conditions` must all hold; empty: every request."""
 
@@ -150,6 +163,7 @@ class Segment:
     sample: int = BASIS_POINTS
     """The share of requests, in basis points, whose outcome is wanted."""
     sample_salt: bytes = b""
+    shadow: Shadow | None = None
 
 
 STEPS = 12

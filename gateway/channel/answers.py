@@ -25,5 +25,15 @@ class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     features: bytes = b""
 
 
+class Copied(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A shadow's answer to a copy, which is judged and that is all; empty when it was too large."""
+
+    route: str
+    segment: str
+    variant: str
+    body: bytes
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Answered).decode
+decode_copied = msgspec.msgpack.Decoder(Copied).decode

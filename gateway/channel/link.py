@@ -32,6 +32,7 @@ class Kind(IntEnum):
     ROLL = 8  # control plane → supervisor: replace the workers
     OUTCOMES = 10  # worker → control plane: outcomes.Handed
     ANSWER = 12  # worker → control plane: answers.Answered
+    COPIED = 13  # worker → control plane: answers.Copied
     RECEIPTS = 11  # control plane → worker: outcomes.Receipts
     MADE = 30  # worker → control plane: homes.Made
     WHERE = 31  # worker → control plane: homes.Asked

@@ -109,6 +109,34 @@ PASSTHROUGH = Series(
     "Requests handed on as they were: passed through, or for a stored response.",
     ("path", "status"),
 )
+SHADOW_REQUESTS = Series(
+    "headgate_shadow_requests",
+    "Copies to a segment's shadow, by how they ended; `shed`: there were too many at a time.",
+    ("route", "segment", "variant", "status"),
+)
+SHADOW_DURATION = Series(
+    "headgate_shadow_request_duration_seconds",
+    "How long a shadow took for a whole answer.",
+    ("route", "segment", "variant"),
+    SECONDS,
+)
+SHADOW_COST = Series(
+    "headgate_shadow_cost_usd",
+    "What upstreams charge for copies, in USD; it is part of no other series.",
+    ("route", "segment", "variant"),
+)
+SHADOW_UNPRICED = Series(
+    "headgate_shadow_unpriced_requests",
+    "Answers of shadows whose cost is unknown.",
+    ("route", "segment", "variant"),
+)
+SHADOW_COUNTERS = (SHADOW_REQUESTS, SHADOW_COST, SHADOW_UNPRICED)
+"""What workers count of copies, with SHADOW_DURATION."""
+SHADOW_VALIDATIONS = Series(
+    "headgate_shadow_validations",
+    "Answers of shadows, by what the route's validators said of them.",
+    ("route", "segment", "variant", "result"),
+)
 
 OUTCOMES = Series(
     "headgate_outcomes",
@@ -140,8 +168,8 @@ COUNTERS = (
 HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION, DIFFICULTY_SCORE)
 """What workers count."""
 
-ALL_COUNTERS = (*COUNTERS, OUTCOMES, VALIDATIONS, TRANSITIONS)
-ALL_HISTOGRAMS = (*HISTOGRAMS, OUTCOME_SCORE)
+ALL_COUNTERS = (*COUNTERS, *SHADOW_COUNTERS, SHADOW_VALIDATIONS, OUTCOMES, VALIDATIONS, TRANSITIONS)
+ALL_HISTOGRAMS = (*HISTOGRAMS, SHADOW_DURATION, OUTCOME_SCORE)
 """With what the control plane counts itself."""
 
 INFLIGHT = "headgate_inflight_requests"

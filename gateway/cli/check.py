@@ -111,6 +111,12 @@ def _shares(route: dict[str, Any]) -> Table:
                 name, escape(when), label, f"{share}%", escape(variant["model"]), _price(variant["price"])
             )
             name = when = ""
+        if segment["shadow"] is not None:
+            label, share = segment["shadow"]["variant"], segment["shadow"]["percent"]
+            variant = route["variants"][label]
+            table.add_row(
+                "", "copies", label, f"{share}%", escape(variant["model"]), _price(variant["price"])
+            )
     return table
 
 

@@ -206,8 +206,14 @@ def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
         ("lot", _lot(explanation)),
         ("difficulty", f"{score}, stratum {difficulty['stratum']}"),
         ("fallbacks", ", ".join(explanation["fallbacks"]) or "none"),
+        ("shadow", _shadow(explanation)),
         ("revision", str(explanation["revision"])),
     ]
+
+
+def _shadow(explanation: dict[str, Any]) -> str:
+    shadow = explanation.get("shadow")
+    return "none" if shadow is None else f"{shadow['variant']}, {shadow['percent']:g} % of what is answered"
 
 
 def _lot(explanation: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "gateway.cli.explain:command",
     "outcome": "gateway.cli.outcome:command",
     "rollout": "gateway.cli.rollout.command:command",
+    "simulate": "gateway.cli.simulate.command:command",
     "upstream": "gateway.cli.upstream:command",
     "difficulty": "gateway.cli.difficulty.command:command",
     "keys": "gateway.cli.keys:command",

@@ -9,7 +9,7 @@ from typing import Any
 from config.conditions import Condition
 from config.prices import price
 from config.rollout import Rollout, Stage
-from config.routes import Route, Segment
+from config.routes import Route, Segment, Shadow
 from config.schema import Config
 from config.units import percent, write_share
 from routing.rollout.planning import USUAL_RATES, units_to_promote
@@ -64,7 +64,12 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "conditions": [_condition(condition) for condition in conditions],
         "kind": kind,
         "shares": {label: percent(share) for label, share in shares.items()},
+        "shadow": _shadow(segment.shadow),
     }
+
+
+def _shadow(shadow: Shadow | None) -> dict[str, Any] | None:
+    return None if shadow is None else {"variant": shadow.variant, "percent": percent(shadow.percent)}
 
 
 def _shares(segment: Segment) -> tuple[str, dict[str, int]]:

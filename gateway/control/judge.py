@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from time import time
+from typing import Any
 from uuid import uuid4
 
 from config.schema import Config
-from gateway.channel.answers import Answered
+from gateway.channel.answers import Answered, Copied
 from gateway.channel.outcomes import Reported
+from gateway.channel.series import Labels
 from gateway.control.entry import Attributed, Entry, encode
 from gateway.control.journal import Full, Journal
 from gateway.control.terms import MILLISECONDS
@@ -21,14 +23,25 @@ from gateway.validation.wire import Rules
 log = logging.getLogger("headgate.control")
 WAITING = 1_000
 """Answers being judged or written down at most; beyond it they are skipped."""
+COPIES = 100
+"""The same for shadows' answers, which must not take the place of others."""
 
 
 class Judge:
-    """`judged` is told of every verdict: route, variant, `passed`, `failed` or `skipped`."""
+    """`judged` is told of every verdict: route, variant, `passed`, `failed` or `skipped`.
 
-    def __init__(self, journal: Journal, judged: Callable[[str, str, str], None]) -> None:
+    `copy_judged` is told the same of shadows' answers, with the segment behind the route.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        judged: Callable[[str, str, str], None],
+        copy_judged: Callable[[Labels], None],
+    ) -> None:
         self._journal = journal
         self._judged = judged
+        self._copy_judged = copy_judged
         self._validation = Validation()
         self._rules: dict[str, Rules] = {}
         self._counting: set[str] = set()
@@ -46,9 +59,25 @@ class Judge:
         if not answer.body or len(self._running) >= WAITING:
             self._judged(answer.route, answer.variant, "skipped")
             return
-        task = asyncio.create_task(self._judge(answer))
+        self._start(self._judge(answer))
+
+    def copied(self, answer: Copied) -> None:
+        """A shadow has answered: it is judged and counted, and is evidence of nothing. Returns at once."""
+        if answer.route not in self._rules:
+            return
+        if not answer.body or len(self._running) >= COPIES:
+            self._copy_judged((answer.route, answer.segment, answer.variant, "skipped"))
+            return
+        self._start(self._judge_copy(answer))
+
+    def _start(self, judging: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(judging)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def _judge_copy(self, answer: Copied) -> None:
+        verdict = await self._validation.validate_answer(self._rules[answer.route], answer.body)
+        self._copy_judged((answer.route, answer.segment, answer.variant, verdict.result))
 
     async def _judge(self, answer: Answered) -> None:
         verdict = await self._validation.validate_answer(self._rules[answer.route], answer.body)

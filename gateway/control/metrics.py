@@ -125,6 +125,10 @@ class Metrics(Collector):
         """An answer has been judged: `passed`, `failed` or `skipped`."""
         self._count(series.VALIDATIONS, (route, variant, result))
 
+    def copy_judged(self, labels: Labels) -> None:
+        """A shadow's answer has been judged: route, segment, variant, and the same results."""
+        self._count(series.SHADOW_VALIDATIONS, labels)
+
     def moved(self, labels: Labels) -> None:
         """This replica has moved a rollout: route, segment, from, to, cause."""
         self._count(series.TRANSITIONS, labels)

@@ -84,7 +84,7 @@ class Plane:
         self.log = EventLog(source.state / "log", source.loaded.config.capture, metrics.dropped)
         self.ledger = Ledger(self.store, self.journal, terms, self.log, metrics.reported, metrics.dropped)
         self.contents = Contents()
-        self.judge = Judge(self.journal, metrics.judged)
+        self.judge = Judge(self.journal, metrics.judged, metrics.copy_judged)
         self.watcher = Watcher(self.store, metrics, terms)
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
         self.homes = Homes(self.store, metrics.dropped)
@@ -220,12 +220,9 @@ class Plane:
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))
             elif kind is Kind.ANSWER:
-                answer = answers.decode(message)
-                self.judge.answered(answer)
-                if self.log.captures:
-                    self.contents.add(
-                        answer if self.log.content else msgspec.structs.replace(answer, body=b"")
-                    )
+                self._look_at(answers.decode(message))
+            elif kind is Kind.COPIED:
+                self.judge.copied(answers.decode_copied(message))
             elif kind is Kind.MADE:
                 made = homes.decode_made(message)
                 self.homes.add(made.name, made.home)
@@ -234,6 +231,11 @@ class Plane:
         except msgspec.DecodeError:
             self.metrics.dropped()
             log.warning("a worker's message could not be read")
+
+    def _look_at(self, answer: answers.Answered) -> None:
+        self.judge.answered(answer)
+        if self.log.captures:
+            self.contents.add(answer if self.log.content else msgspec.structs.replace(answer, body=b""))
 
     def _take_outcomes(self, worker: Link, handed: Handed) -> None:
         """Answers the worker when they are durable; handed in again meanwhile, they are being answered."""

@@ -135,6 +135,7 @@ def outdated(before: Source, after: Source) -> list[str]:
 
 def _succeed(source: Source, path: Path, before: Mapping[Path, bytes]) -> Source:
     """Loads and compiles. Raises ConfigError, ProviderRefused, StoreRefused."""
-    loaded = load(path, os.environ)
-    prints = fingerprint(loaded.files) | {file: before[file] for file in loaded.files if file in before}
+    known = {**fingerprint(load(path, os.environ).files), **before}
+    loaded = load(path, os.environ)  # read after the prints were taken, so that no edit falls between them
+    prints = {file: known.get(file, b"") for file in loaded.files}
     return source.succeeded_by(loaded, prints, time())

@@ -13,7 +13,7 @@ from gateway.data.errors import GatewayError, Overloaded, RateLimited, UpstreamE
 from gateway.data.headers import passed_errors
 from gateway.data.request import Request
 from gateway.data.retry_after import retry_after
-from gateway.providers.base import Answer, UpstreamFailure
+from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
 from routing.fallback import Result, of_status
 
 LONGEST_WAIT = 86_400
@@ -75,3 +75,26 @@ async def pump(request: Request, answer: Answer) -> None:
         request.cut()
         raise Broken from None
     request.end()
+
+
+async def ask(provider: Provider, call: Call) -> Answer:
+    """The answer to a call, as soon as it can be read; what only reads is asked again when it got lost.
+
+    Raises UpstreamFailure.
+    """
+    try:
+        return await _arrived(provider, call)
+    except UpstreamFailure as failure:
+        if call.method != "GET" or failure.result not in (Result.REFUSED, Result.AMBIGUOUS):
+            raise
+        return await _arrived(provider, call)
+
+
+async def _arrived(provider: Provider, call: Call) -> Answer:
+    answer = await provider.send(call)
+    try:
+        await answer.arrive()
+    except BaseException:
+        answer.close()
+        raise
+    return answer

@@ -15,6 +15,8 @@ FORWARDED = frozenset(
      b"traceparent")
 )  # fmt: skip
 """Request headers that an upstream may see; `x-simulated-*` too, when it is a simulated one."""
+COPIED = frozenset((b"content-type", b"user-agent", b"openai-beta"))
+"""What of these goes with a copy: not what would make it the same request, or part of a trace."""
 DOWNLOADED = frozenset((b"content-disposition", b"content-encoding", b"etag", b"last-modified"))
 """Response headers that describe a file."""
 _PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
@@ -106,6 +108,14 @@ def _forwarded_to_simulated(name: bytes) -> bytes:
     return name if name in FORWARDED or name.startswith(b"x-simulated-") else b""
 
 
+def _copied(name: bytes) -> bytes:
+    return name if name in COPIED else b""
+
+
+def _copied_to_simulated(name: bytes) -> bytes:
+    return name if name in COPIED or name.startswith(b"x-simulated-") else b""
+
+
 def _untraced(passes: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     """The same without the caller's span, in whose place the attempt's own goes."""
     return lambda name: b"" if name == b"traceparent" else passes(name)
@@ -120,6 +130,8 @@ downloaded_headers = Filter(_downloaded).lines
 _to_upstream = Filter(_forwarded).lines
 _to_upstream_traced = Filter(_untraced(_forwarded)).lines
 _to_simulated = Filter(_forwarded_to_simulated).lines
+_copy_to_upstream = Filter(_copied).lines
+_copy_to_simulated = Filter(_copied_to_simulated).lines
 _to_simulated_traced = Filter(_untraced(_forwarded_to_simulated)).lines
 
 
@@ -133,6 +145,11 @@ def forwarded_headers(head: Head, *, simulated: bool, traced: bool = False) -> b
     if not head.forwarded:
         head.forwarded = _forwarded_lines(head.headers, _to_upstream_traced if traced else _to_upstream)
     return head.forwarded
+
+
+def copied_headers(head: Head, *, simulated: bool) -> bytes:
+    """The client's headers that go with a copy to a shadow."""
+    return _forwarded_lines(head.headers, _copy_to_simulated if simulated else _copy_to_upstream)
 
 
 def carried_headers(head: Head) -> bytes:

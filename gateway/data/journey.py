@@ -45,6 +45,7 @@ from gateway.data.record import Recorder
 from gateway.data.refusal import translate
 from gateway.data.relay import Interrupted, estimate_usage, note_usage, relay_stream
 from gateway.data.request import Request
+from gateway.data.shadow import Shadows
 from gateway.data.stored import PREFIX as STORED
 from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
@@ -74,6 +75,7 @@ class Service:
         self.budget = RetryBudget()
         self.outbox = Outbox()
         self.heads = Heads()
+        self.shadows = Shadows(recorder)
         self.application: ASGIApp | None = None
         self.reports: Reports | None = None
         self.capture: Capture | None = None
@@ -119,7 +121,10 @@ class Service:
         head = request.head
         if isinstance(request, Inflow):
             name = head.path.split(b"/", 3)[2].decode("latin-1")
-            await self._hand_on(request, table, name, partial(pass_through, request, table))
+            try:
+                await self._hand_on(request, table, name, partial(pass_through, request, table))
+            finally:
+                request.detach()  # whatever is still to come must not be waited for
             return
         if head.path.startswith(STORED) and head.path not in ENDPOINTS and self.homes is not None:
             await self._hand_on(request, table, "responses", partial(ask_stored, request, table, self.homes))
@@ -239,8 +244,25 @@ class Service:
                 await relay_stream(request, account, attempt, head, relay, asked=asked, seen=attempt.seen)
             finally:
                 _stream_over(account, attempt, attempts, body)
+        if captured is not None or decision.segment.shadow is not None:
+            self._afterwards(request, table, account, endpoint, facts, attempt, captured)
+
+    def _afterwards(
+        self,
+        request: Request,
+        table: Table,
+        account: Account,
+        endpoint: Endpoint,
+        facts: Facts,
+        attempt: Attempt,
+        captured: Captured | None,
+    ) -> None:
+        """What else becomes of a request that was answered: somebody wants to see it, or it has a shadow."""
+        decision = account.decision
         if captured is not None:
-            self._captured(request, snapshot, account, attempt, captured, facts)
+            self._captured(request, table.snapshot, account, attempt, captured, facts)
+        if decision is not None and decision.segment.shadow is not None and account.status == "ok":
+            self.shadows.copy(table, endpoint, decision, facts, request.head, account.served)
 
     def _captured(
         self,

@@ -12,13 +12,12 @@ from typing import Protocol, cast
 
 from gateway.data.authenticate import authenticate
 from gateway.data.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotFound
-from gateway.data.handing import Broken, failure_of, pump, refusal_of, status_of
+from gateway.data.handing import Broken, ask, failure_of, pump, refusal_of, status_of
 from gateway.data.headers import carried_headers, downloaded_headers
 from gateway.data.inflow import Inflow, Sink
 from gateway.data.passage import ALLOWED, METHODS, Passage
 from gateway.data.table import Table
 from gateway.providers.base import Answer, Call, Provider, Transfer, UpstreamFailure
-from routing.fallback import Result
 from routing.snapshot import Timeouts
 
 TIMEOUTS = Timeouts(connect=5.0, first_token=600.0, idle=60.0)
@@ -56,7 +55,9 @@ async def pass_through(request: Inflow, table: Table, own: Callable[[], bytes]) 
     answer: Answer | None = None
     try:
         if request.bare:
-            answer = await _ask(request, provider, path)
+            method = request.head.method.decode("ascii")
+            lines = carried_headers(request.head)
+            answer = await ask(provider, Call(path, lines, b"", True, TIMEOUTS, NEVER, method=method))
         else:
             answer = await _upload(request, provider, path)
         refusal = refusal_of(answer)
@@ -66,9 +67,7 @@ async def pass_through(request: Inflow, table: Table, own: Callable[[], bytes]) 
         own_lines = own() + downloaded_headers(answer.headers)
         request.begin(answer.status, own_lines, _length(answer))
         await pump(request, answer)
-        counted = status_of(answer.status)
-        answer = None
-        return counted
+        return status_of(answer.status)
     except UpstreamFailure as failure:
         if request.too_large:
             raise BodyTooLarge from None
@@ -76,7 +75,6 @@ async def pass_through(request: Inflow, table: Table, own: Callable[[], bytes]) 
     except Broken:
         return "upstream_error"
     finally:
-        request.detach()
         if answer is not None:
             answer.close()
 
@@ -92,21 +90,6 @@ def _path(request: Inflow, passage: Passage) -> str:
         raise InvalidRequest("The query must be percent-encoded.")
     path = head.path.removeprefix(b"/v1").decode("ascii")
     return f"{path}?{head.query.decode('ascii')}" if head.query else path
-
-
-async def _ask(request: Inflow, provider: Provider, path: str) -> Answer:
-    """Sends a request without a body on a pooled connection; once more where that was safe and went wrong."""
-    head = request.head
-    call = Call(path, carried_headers(head), b"", True, TIMEOUTS, NEVER, method=head.method.decode("ascii"))
-    try:
-        answer = await provider.send(call)
-        await answer.arrive()
-    except UpstreamFailure as failure:
-        if head.method != b"GET" or failure.result not in (Result.REFUSED, Result.AMBIGUOUS):
-            raise
-        answer = await provider.send(call)
-        await answer.arrive()
-    return answer
 
 
 async def _upload(request: Inflow, provider: Carrier, path: str) -> Answer:

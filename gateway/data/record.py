@@ -79,6 +79,37 @@ class Counts:
         self.scores = Durations(first.route.difficulty.buckets)
 
 
+class Copies:
+    """What is counted of copies to shadows, by route, segment and variant; never with anything else."""
+
+    __slots__ = ("costs", "durations", "ended", "unpriced")
+
+    def __init__(self) -> None:
+        self.ended: dict[Labels, float] = {}
+        self.costs: dict[Labels, float] = {}
+        self.unpriced: dict[Labels, float] = {}
+        self.durations: dict[Labels, Durations] = {}
+
+    def add(self, place: Labels, status: str, seconds: float, cost: float | None) -> None:
+        """Counts one; what it took and cost only with an answer."""
+        _add(self.ended, (*place, status), 1)
+        if status != "ok":
+            return
+        self.durations.setdefault(place, Durations(series.SECONDS)).observe(seconds)
+        if cost is None:
+            _add(self.unpriced, place, 1)
+        else:
+            _add(self.costs, place, cost)
+
+    def counters(self) -> dict[str, dict[Labels, float]]:
+        """All of it but the durations, by series."""
+        return {
+            series.SHADOW_REQUESTS.name: self.ended,
+            series.SHADOW_COST.name: self.costs,
+            series.SHADOW_UNPRICED.name: self.unpriced,
+        }
+
+
 class Recorder:
     """Counts finished requests and attempts of one worker."""
 
@@ -99,6 +130,7 @@ class Recorder:
         self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = 0
+        self._copies = Copies()
 
     def lost(self) -> None:
         """Something else for the control plane found no room."""
@@ -107,7 +139,7 @@ class Recorder:
     @property
     def empty(self) -> bool:
         """Whether nothing has been counted since the last flush."""
-        return not (self._lines or self._unrouted or self._attempts or self._handed_on)
+        return not (self._lines or self._unrouted or self._attempts or self._handed_on or self._copies.ended)
 
     def attempted(self, upstream: str, variant: str, result: str, seconds: float) -> None:
         """Counts one upstream call."""
@@ -120,6 +152,10 @@ class Recorder:
     def handed_on(self, path: str, status: str) -> None:
         """Counts one request that was handed on as it was, at its end."""
         _add(self._handed_on, (path, status), 1)
+
+    def copied(self, place: Labels, status: str, seconds: float = 0.0, cost: float | None = None) -> None:
+        """Counts one copy, once, at its end. `place` is route, segment and variant; `cost` None: unknown."""
+        self._copies.add(place, status, seconds, cost)
 
     def finished(self, account: Account, now: float) -> None:
         """Counts one request, once, at its end; `now` on the monotonic clock."""
@@ -208,6 +244,8 @@ class Recorder:
         counters[series.DIFFICULTY_UNESTIMATED.name] = self._unestimated
         counters[series.CASCADES.name] = self._cascades
         counters[series.PASSTHROUGH.name] = self._handed_on
+        if self._copies.ended:
+            counters |= self._copies.counters()
         counters[series.ATTEMPTS.name] = {
             labels: sum(durations.counts) for labels, durations in self._attempts.items()
         }
@@ -224,6 +262,10 @@ class Recorder:
             line.scores.into(scores, (common.route, line.first.difficulty.source), line.scores.bounds)
         for (upstream, variant, _), durations in self._attempts.items():
             durations.into(histograms[series.ATTEMPT_DURATION.name], (upstream, variant))
+        if self._copies.durations:
+            copies = histograms[series.SHADOW_DURATION.name] = {}
+            for labels, durations in self._copies.durations.items():
+                durations.into(copies, labels)
         self._overhead.into(histograms[series.OVERHEAD.name], ())
         return histograms
 

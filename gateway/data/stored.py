@@ -13,15 +13,15 @@ from time import monotonic
 from urllib.parse import parse_qs, unquote
 
 from gateway.data.authenticate import authenticate, may_use
-from gateway.data.errors import InvalidRequest, MethodNotAllowed, NotFound, Unlocated
-from gateway.data.handing import Broken, failure_of, pump, refusal_of, status_of
+from gateway.data.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound, Unlocated
+from gateway.data.handing import Broken, ask, failure_of, pump, refusal_of, status_of
+from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers
 from gateway.data.homes import Homes, Unsure
 from gateway.data.passage import sound
 from gateway.data.request import Request
 from gateway.data.table import Table
 from gateway.providers.base import Answer, Call, UpstreamFailure
-from routing.fallback import Result
 from routing.home import Home
 from routing.snapshot import Key, Timeouts
 
@@ -49,26 +49,38 @@ async def ask_stored(request: Request, table: Table, homes: Homes, own: Callable
         path, b"", request.body(), stream, timeouts, monotonic() + timeouts.total,
         method=head.method.decode("ascii"),
     )  # fmt: skip
-    answer = None
+    answer = await _first_that_knows(head, table, upstreams, call)
     try:
-        for upstream in upstreams:
-            simulated = table.snapshot.upstreams[upstream].provider == "simulated"
-            call.headers = forwarded_headers(head, simulated=simulated)
-            answer = await _ask(table, upstream, call)
-            if answer.status != 404 or upstream == upstreams[-1]:
-                break
-            answer.close()
-        assert answer is not None
-        counted = await _answer(request, answer, own)
-        answer = None
-        return counted
-    except UpstreamFailure as failure:
-        raise failure_of(failure) from None
+        await _hand_back(request, answer, own)
     except Broken:
         return "upstream_error"
+    except UpstreamFailure as failure:
+        raise failure_of(failure) from None
     finally:
-        if answer is not None:
+        answer.close()
+    return status_of(answer.status)
+
+
+async def _first_that_knows(head: Head, table: Table, upstreams: list[str], call: Call) -> Answer:
+    """The answer of the first upstream that knows the response, or of the only one. Raises GatewayError."""
+    trouble: GatewayError | None = None
+    for upstream in upstreams:
+        simulated = table.snapshot.upstreams[upstream].provider == "simulated"
+        call.headers = forwarded_headers(head, simulated=simulated)
+        try:
+            answer = await ask(table.providers[upstream], call)
+        except UpstreamFailure as failure:
+            trouble = failure_of(failure)
+            continue
+        if len(upstreams) > 1 and answer.status in (400, 404):  # not an id of its making
             answer.close()
+            continue
+        refusal = refusal_of(answer)
+        if refusal is None:
+            return answer
+        answer.close()
+        trouble = refusal
+    raise trouble or _unknown()
 
 
 async def find_home(table: Table, homes: Homes, key: Key, response: str) -> Home | None:
@@ -84,10 +96,7 @@ async def find_home(table: Table, homes: Homes, key: Key, response: str) -> Home
         return None
 
 
-async def _answer(request: Request, answer: Answer, own: Callable[[], bytes]) -> str:
-    refusal = refusal_of(answer)
-    if refusal is not None:
-        raise refusal
+async def _hand_back(request: Request, answer: Answer, own: Callable[[], bytes]) -> None:
     lines = own() + passed_headers(answer.headers)
     if answer.headers.get(b"content-type", b"").startswith(b"text/event-stream"):
         answer.commit()
@@ -98,21 +107,6 @@ async def _answer(request: Request, answer: Answer, own: Callable[[], bytes]) ->
         while part := await answer.read():
             parts.append(part)
         request.respond(answer.status, lines, b"".join(parts))
-    return status_of(answer.status)
-
-
-async def _ask(table: Table, upstream: str, call: Call) -> Answer:
-    """Asks one upstream; what only reads is asked again when it got lost."""
-    provider = table.providers[upstream]
-    try:
-        answer = await provider.send(call)
-        await answer.arrive()
-    except UpstreamFailure as failure:
-        if call.method != "GET" or failure.result not in (Result.REFUSED, Result.AMBIGUOUS):
-            raise
-        answer = await provider.send(call)
-        await answer.arrive()
-    return answer
 
 
 def _path(request: Request) -> tuple[str, str]:

@@ -117,6 +117,7 @@ class Worker:
         service.reports = reports = Reports(partial(self._control.try_send, Kind.OUTCOMES))
         self._reports = reports
         service.homes = Homes(self._control.try_send, self._recorder.lost)
+        service.shadows.send = partial(self._control.try_send, Kind.COPIED)
         service.capture = Capture(partial(self._control.try_send, Kind.ANSWER), self._recorder.lost)
         started = asyncio.Event()
         config = uvicorn.Config(
@@ -132,6 +133,7 @@ class Worker:
         gc.freeze()
         await self._supervisor.send(Kind.READY)
         await serving
+        await service.shadows.close()
         ticking.cancel()
         await service.cascades.close()
         await self._flush_last()

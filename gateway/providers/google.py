@@ -31,6 +31,8 @@ FAILED = frozenset(
 )  # fmt: skip
 """Reasons of an answer that came to nothing: the same question may well be answered the next time."""
 
+_TOO_LONG = "exceeds the maximum number of tokens"
+"""Of Google's message: `The input token count (N) exceeds the maximum number of tokens allowed (M).`"""
 _DELAY = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?s")
 
 
@@ -72,15 +74,27 @@ def read_refusal(status: int, body: bytes, secret: str) -> Refusal:
     message = error.get("message")
     if type(message) is not str:
         message = "The model's upstream refused the request."
-    elif secret:
-        message = message.replace(secret, "***")
     envelope = {
-        "message": message,
+        "message": _hidden(message, secret),
         "type": "invalid_request_error" if status < 500 else "upstream_error",
         "param": None,
-        "code": word.lower() if type(word) is str else None,
+        "code": _hidden(_code(error, message, word), secret),
     }
     return Refusal(status, orjson.dumps({"error": envelope}), _wait(reasons))
+
+
+def _code(error: dict[str, Any], message: str, word: object) -> str | None:
+    """OpenAI's code where it is given or known, which applications shorten prompts by; else the word."""
+    code = error.get("code")
+    if type(code) is str:
+        return code
+    if _TOO_LONG in message:
+        return "context_length_exceeded"
+    return word.lower() if type(word) is str else None
+
+
+def _hidden(text: str | None, secret: str) -> str | None:
+    return text.replace(secret, "***") if text and secret else text
 
 
 def _error_of(body: bytes) -> dict[str, Any]:

@@ -35,19 +35,19 @@ def test_exemplars_arrive(prometheus: str, tmp_path: Path) -> None:
         running_gateway(write(tmp_path)) as gateway,
         scraping(prometheus, tmp_path, gateway.admin_port) as running,
     ):
+
+        def wait_for(query: str, **expected: str) -> None:
+            gateway.wait_until(
+                lambda: any(expected.items() <= one.items() for one in exemplars(running, query))
+            )
+
         running.wait_for("up == 1")
         parent = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
         assert gateway.post(CHAT, body(stream=True), headers=parent).status == 200
+        # Before the next request, which may fall into the same bucket and be its newest.
+        wait_for("headgate_request_duration_seconds_bucket", trace_id=TRACE)
+        wait_for("headgate_time_to_first_token_seconds_bucket", trace_id=TRACE)
         failing = gateway.post(CHAT, body(), headers={"x-simulated-status": "400"})
         assert failing.status == 400
         short = gateway.admin("GET", f"/admin/v1/requests/{failing.headers['x-request-id']}").json["request"]
-        for expected, query in (
-            ({"trace_id": TRACE}, "headgate_request_duration_seconds_bucket"),
-            ({"trace_id": TRACE}, "headgate_time_to_first_token_seconds_bucket"),
-            ({"request_id": short, "value": "1"}, 'headgate_requests_total{status="client_error"}'),
-        ):
-            gateway.wait_until(
-                lambda expected=expected, query=query: any(
-                    expected.items() <= one.items() for one in exemplars(running, query)
-                )
-            )
+        wait_for('headgate_requests_total{status="client_error"}', request_id=short, value="1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import threading
 
 import pytest
@@ -284,3 +286,76 @@ def test_compaction_and_counting_stand_aside(gateway, upstream):
         "/v1/responses/input_tokens", "/v1/responses/compact",
     ]  # fmt: skip
     assert gateway.get(RESPONSES + "/compact").status == 405
+
+
+# ── stored responses, as far as their upstream does not have to be one ───────────────────────────────
+
+
+@pytest.fixture
+def made(gateway, upstream):
+    """The id of a response of the scripted upstream's, made by the variant `only` of the route `slow`."""
+    upstream.script = lambda received: plain(response("resp_made"))
+    assert gateway.post(RESPONSES, {"model": "slow", "input": "hi"}).status == 200
+    upstream.received.clear()
+    return RESPONSES + "/resp_made"
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "code"),
+    [(401, 502, "upstream_error"), (500, 502, "upstream_error"), (429, 429, "rate_limit_exceeded")],
+)
+def test_what_concerns_us_is_told_in_our_own_words(gateway, upstream, made, status, told, code):
+    upstream.script = lambda received: answer(status=status, body=b'{"error": "upstream words"}')
+    got = gateway.get(made)
+    assert (got.status, got.error["code"]) == (told, code)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_what_concerns_the_client_passes(gateway, upstream, made, status):
+    upstream.script = lambda received: answer(status=status, body=b'{ "error" :1}')
+    got = gateway.get(made + "?include[]=x%20y")
+    assert (got.status, got.body) == (status, b'{ "error" :1}')
+    (received,) = upstream.received
+    assert received.path == "/v1/responses/resp_made?include[]=x%20y"
+    assert received.headers["authorization"] == "Bearer upstream-secret"
+
+
+def test_what_only_reads_is_asked_again(gateway, upstream, made):
+    answers = iter([[CLOSE], plain(response("resp_made"))])
+    upstream.script = lambda received: next(answers)
+    assert gateway.get(made).json["id"] == "resp_made"
+    upstream.script = lambda received: [CLOSE]
+    assert gateway.request("DELETE", made).error["code"] == "upstream_error"
+    assert len(upstream.received) == 3
+
+
+def test_it_may_take_too_long(gateway, upstream, made):
+    upstream.script = lambda received: [Wait(threading.Event())]
+    assert gateway.get(made).error["code"] == "upstream_timeout"
+
+
+def test_a_replay_that_breaks_off_is_cut(gateway, upstream, made):
+    upstream.script = lambda received: [STREAM_HEAD, chunk(CREATED), CLOSE]
+    with pytest.raises(http.client.IncompleteRead):
+        gateway.get(made + "?stream=true")
+    upstream.script = lambda received: [STREAM_HEAD, chunk(CREATED), Wait(threading.Event())]
+    with pytest.raises(http.client.IncompleteRead):
+        gateway.get(made + "?stream=true&starting_after=3")
+
+
+def test_one_that_is_gone_when_it_is_asked_for_leaves_no_call(gateway, upstream, made):
+    held = threading.Event()
+    upstream.script = lambda received: [Wait(held)]
+    client = socket.create_connection(("127.0.0.1", gateway.port))
+    client.sendall(f"GET {made} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hg_app\r\n\r\n".encode())
+    gateway.wait_until(lambda: bool(upstream.received))
+    client.close()
+    assert upstream.received[0].closed.wait(10)
+    held.set()
+
+
+def test_an_unreachable_upstream_leaves_it_open_who_has_made_it(gateway, upstream):
+    upstream.script = lambda received: answer(status=404, body=b"{}")
+    assert gateway.get(RESPONSES + "/resp_unknown").error["code"] == "upstream_error"
+    upstream.script = lambda received: plain(response("resp_unknown"))
+    assert gateway.get(RESPONSES + "/resp_unknown").json["id"] == "resp_unknown"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
 import re
 import socket
 from collections.abc import Iterator
@@ -259,6 +260,21 @@ def test_an_upstream_waits_for_a_slow_client(gateway, upstream):
         while part := client.recv(1 << 20):
             length += len(part)
         assert length == size
+
+
+def test_an_upstream_that_breaks_off(gateway, upstream):
+    with pytest.raises(http.client.IncompleteRead):
+        gateway.get("/v1/files/f/content?give=1000000&break=500000")
+    assert gateway.get("/v1/files/f/content?break=0").error["code"] == "upstream_error"
+    assert len(upstream.taken) == 3, "a request that only reads is made once more"
+    assert gateway.post("/v1/files?break=0", BLOCK).error["code"] == "upstream_error"
+    assert len(upstream.taken) == 4
+
+
+def test_a_query_in_another_code(gateway, upstream):
+    with connected(gateway, "GET /v1/files?purpose=@@@ HTTP/1.1".replace("@@@", "\u00e9")) as client:
+        assert answered(client).startswith(b"HTTP/1.1 400")
+    assert not upstream.taken
 
 
 def test_what_is_passed_is_counted(gateway, upstream):

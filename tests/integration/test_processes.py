@@ -156,7 +156,7 @@ def test_children_leave_when_the_supervisor_is_gone(tmp_path):
 
 
 def test_lame_duck_then_drain(tmp_path):
-    config = write(tmp_path, SERVED.replace("lame_duck: 0s", "lame_duck: 2s"))
+    config = write(tmp_path, SERVED.replace("lame_duck: 0s", "lame_duck: 5s"))
     with running_gateway(config) as gateway:
         children = gateway.children(WORKER) + gateway.children(CONTROL)
         with stream(gateway) as answer:

@@ -13,8 +13,9 @@ from tests.support.gateway import Gateway, hash_of, running_gateway
 from tests.support.processes import CHAT, CONTROL, SERVED, WORKER, body, kill, write
 
 FAILURES = "headgate_config_reload_failures_total"
-# Without a rollout: another definition of its variants would open an epoch, and so a revision of its own.
 PINNED = SERVED.replace("rollout: {baseline: base, candidate: tuned, stages: [10, 50, 100]}", "variant: base")
+PROMPTED = PINNED.replace("model: base,", "model: base, system: {file: prompt.txt},")
+"""Not in a rollout, whose definition it would change: that takes a second revision, for the new epoch."""
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_configmap_that_is_swapped_by_its_symlink(tmp_path):
 def test_a_file_that_the_configuration_refers_to(tmp_path):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Solve in C++17.")
-    config = write(tmp_path, PINNED.replace("model: base,", "model: base, system: {file: prompt.txt},"))
+    config = write(tmp_path, PROMPTED)
     with running_gateway(config) as gateway:
         prompt.write_text("Solve in C++20.")
         wait_for_revision(gateway, 2)
@@ -101,7 +102,7 @@ def test_a_file_that_the_configuration_refers_to(tmp_path):
 
 
 def test_what_a_refused_edit_misses_may_come_later(gateway, tmp_path):
-    write(tmp_path, PINNED.replace("model: base,", "model: base, system: {file: prompt.txt},"))
+    write(tmp_path, PROMPTED)
     gateway.wait_for_metric(1, FAILURES)
     (tmp_path / "prompt.txt").write_text("Solve in C++17.")
     wait_for_revision(gateway, 2)

@@ -33,6 +33,7 @@ class Taken:
 class FileUpstream(Background):
     """Answers every upload with its size and digest, `?give=N` with N bytes.
 
+    `?break=N` closes the connection after N bytes of an answer, 0 before it.
     `?hold=up` stops reading the body after its first part, `?hold=answer` waits before the answer, both until
     the gate is opened; `?early=STATUS` answers before the body has been read; `?status=STATUS` answers so.
     """
@@ -84,8 +85,11 @@ class FileUpstream(Background):
         taken.digest = digest.hexdigest()
         if asked.get("hold") == "answer":
             await self._gate.wait()
+        if asked.get("break") == "0":
+            raise ConnectionError
         if "give" in asked:
-            await _give(writer, taken, int(asked["give"]), sized="chunked" not in asked)
+            size = int(asked["give"])
+            await _give(writer, taken, size, int(asked.get("break", size)), sized="chunked" not in asked)
         else:
             status = int(asked.get("status", "200"))
             await _say(writer, status, {"id": "file-1", "bytes": taken.size, "digest": taken.digest})
@@ -122,7 +126,7 @@ async def _say(writer: asyncio.StreamWriter, status: int, body: object) -> None:
     await writer.drain()
 
 
-async def _give(writer: asyncio.StreamWriter, taken: Taken, size: int, *, sized: bool) -> None:
+async def _give(writer: asyncio.StreamWriter, taken: Taken, size: int, ends: int, *, sized: bool) -> None:
     framing = f"content-length: {size}" if sized else "transfer-encoding: chunked"
     named = 'content-type: text/x-c++\r\ncontent-disposition: attachment; filename="a.cc"'
     writer.write(f"HTTP/1.1 200 OK\r\n{named}\r\n{framing}\r\n\r\n".encode())
@@ -131,6 +135,8 @@ async def _give(writer: asyncio.StreamWriter, taken: Taken, size: int, *, sized:
         writer.write(block if sized else b"%x\r\n%b\r\n" % (len(block), block))
         await writer.drain()
         taken.sent += len(block)
+        if ends <= taken.sent < size:
+            raise ConnectionError
     if not sized:
         writer.write(b"0\r\n\r\n")
         await writer.drain()

@@ -20,7 +20,7 @@ class Draws(Protocol):
         """Normal."""
         ...
 
-    def expovariate(self, lambd: float = ...) -> float:
+    def expovariate(self, lambd: float) -> float:
         """Exponential with mean 1/lambd."""
         ...
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from gateway.store import sqlite
 from gateway.store.registry import STORES
-from tests.support.place import Place
+from tests.support.place import PATIENCE, Place
 from tests.support.valkey import Between, Server, free_port, sentinel
 
 _prefixes = count(1)
@@ -67,10 +68,11 @@ def own(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(params=[*sorted(STORES), "cluster"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Where a store is, for each scheme; nobody has used it before."""
     prefix = f"prefix=test-{next(_prefixes)}"
     if request.param == "sqlite":
+        monkeypatch.setattr(sqlite, "PATIENCE", PATIENCE)  # that of a busy machine
         return Place("sqlite", tmp_path)
     if request.param in ("redis", "cluster"):
         running = request.getfixturevalue("server" if request.param == "redis" else "cluster")

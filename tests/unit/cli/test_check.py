@@ -119,6 +119,18 @@ def test_every_kind_of_segment_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_shadow_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "headgate.yaml"
+    path.write_text(
+        "upstreams: {sim: {provider: simulated}}\nroutes: {r: {variants: {a: {upstream: sim, model: m}, "
+        "b: {upstream: sim, model: n}}, variant: a, shadow: {variant: b, percent: 2.5}}}"
+    )
+    (line,) = [line for line in check(path).stdout.splitlines() if "copies" in line]
+    assert line.split()[:4] == ["copies", "b", "2.5%", "n"]
+    (route,) = json.loads(check(path, "--json").stdout)["routes"]
+    assert route["segments"][0]["shadow"] == {"variant": "b", "percent": 2.5}
+
+
 def test_the_whole_configuration_is_told_as_json_without_its_secrets() -> None:
     result = check(EXAMPLES / "solver" / "headgate.yaml", "--json")
     told = json.loads(result.stdout)

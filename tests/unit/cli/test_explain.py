@@ -86,6 +86,13 @@ def test_for_people(files: Path) -> None:
         assert part in fixed
 
 
+def test_a_shadow(files: Path) -> None:
+    written = CONFIG.replace("variant: base}", "variant: base, shadow: {variant: tuned, percent: 2.5}}")
+    (files / "headgate.yaml").write_text(written)
+    assert "tuned, 2.5 % of what is answered" in explain().stdout
+    assert "shadow" in explain(*HARD).stdout and "% of what is answered" not in explain(*HARD).stdout
+
+
 def test_a_route_without_conditions(files: Path) -> None:
     written = CONFIG.partition("    segments:")[0] + "    variant: base\n"
     (files / "headgate.yaml").write_text(written)

@@ -57,6 +57,37 @@ def key(name: str, rest: str = "", hash: str = HASH) -> str:
             "9: routes.solver.cascade.then: must differ from `first`",
         ),
         (
+            "variant: base\nshadow: {variant: base, percent: 5}",
+            "10: routes.solver.shadow.variant: `base` serves here already; a shadow is another variant",
+        ),
+        (
+            f"rollout: {{{PLAN}}}\nshadow: {{variant: base, percent: 5}}",
+            "10: routes.solver.shadow.variant: `base` serves here already",
+        ),
+        (
+            "weights: {base: 90, tuned: 10}\nshadow: {variant: tuned, percent: 5}",
+            "10: routes.solver.shadow.variant: `tuned` serves here already",
+        ),
+        (
+            "cascade: {first: base, then: tuned}\nvalidators: [{type: json}]\n"
+            "shadow: {variant: base, percent: 5}",
+            "11: routes.solver.shadow.variant: `base` serves here already",
+        ),
+        (
+            "variant: base\nshadow: {variant: other, percent: 5}",
+            "10: routes.solver.shadow.variant: the route has no variant `other`",
+        ),
+        (
+            "segments: [{name: a, variant: base}]\nshadow: {variant: tuned, percent: 5}",
+            "10: routes.solver.shadow: belongs into a segment",
+        ),
+        ("variant: base\nshadow: {variant: tuned}", "10: routes.solver.shadow.percent: "),
+        ("variant: base\nshadow: {variant: tuned, percent: 101}", "10: routes.solver.shadow.percent: "),
+        (
+            "variant: base\nshadow: {variant: tuned, percent: 5, concurrency: 0}",
+            "10: routes.solver.shadow.concurrency: ",
+        ),
+        (
             "variant: base\nfallbacks: [tuned, tuned]",
             "10: routes.solver.fallbacks[1]: `tuned` is listed already",
         ),

@@ -37,6 +37,14 @@ def test_a_refusal_is_told_in_the_envelope(listed: bool) -> None:
     }
 
 
+def test_what_is_too_long_has_the_code_that_applications_know() -> None:
+    google = "The input token count (9) exceeds the maximum number of tokens allowed (8)."
+    openai = {"error": {"message": "Too long.", "code": "context_length_exceeded"}}
+    for body in (said(400, "INVALID_ARGUMENT", message=google), openai):
+        told = json.loads(read_refusal(400, json.dumps(body).encode(), "").body)
+        assert told["error"]["code"] == "context_length_exceeded"
+
+
 @pytest.mark.parametrize(
     ("status", "word", "detail", "result"),
     [

@@ -192,6 +192,34 @@ def test_every_purpose_has_its_own_salt() -> None:
     assert len(set(salts)) == 5
 
 
+@pytest.mark.parametrize(("percent", "share"), [("5", 500), ("0.01%", 1), ("100", 10_000)])
+def test_a_shadow(percent: str, share: int) -> None:
+    written = SOLVER.replace(
+        "{name: rest, variant: gemini}",
+        f"{{name: rest, variant: gemini, shadow: {{variant: base, percent: {percent}, concurrency: 3}}}}",
+    )
+    *others, rest = compiled(written).routes["solver"].segments
+    assert all(each.shadow is None for each in others) and rest.shadow is not None
+    assert (rest.shadow.variant.name, rest.shadow.share, rest.shadow.concurrency) == ("base", share, 3)
+    assert rest.shadow.salt not in (rest.sample_salt, b"") and len(rest.shadow.salt) == 32
+
+
+def test_a_shadow_of_nothing_is_none() -> None:
+    written = SOLVER.replace(
+        "stages: [10, 50, 100]}", "stages: [10]}\n        shadow: {variant: gemini, percent: 0}"
+    )
+    assert compiled(written).routes["solver"].segments[0].shadow is None
+
+
+def test_a_shadow_of_a_route_without_segments() -> None:
+    written = (
+        "routes: {r: {variants: {a: {upstream: sim, model: m}, b: {upstream: sim, model: n}}, "
+        "variant: a, shadow: {variant: b, percent: 1}}}"
+    )
+    (segment,) = compiled(written).routes["r"].segments
+    assert segment.shadow is not None and (segment.shadow.share, segment.shadow.concurrency) == (100, 8)
+
+
 def test_salts_follow_the_deployment_and_the_epoch_and_nothing_else() -> None:
     salt = rollout_of(compiled()).salt
     assert rollout_of(compiled(revision=2, signing_keys=(b"other" * 8,))).salt == salt

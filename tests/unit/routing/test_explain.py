@@ -9,7 +9,7 @@ import pytest
 from routing.decide import decide
 from routing.errors import UnknownModel
 from routing.explain import explain, written
-from routing.snapshot import Condition, Fixed
+from routing.snapshot import Condition, Fixed, Shadow
 from tests.unit.routing.made import BASE, GEMINI, HARD, facts, key, rollout, route, segment, snapshot
 
 
@@ -34,6 +34,7 @@ def test_a_rollout_explained() -> None:
             {"segment": "hard", "condition": "difficulty gte 2500", "value": 2700.0, "held": True}
         ],
         "fallbacks": [each.name for each in decision.fallbacks],
+        "shadow": None,
         "revision": 3,
     }  # fmt: skip
     assert json.loads(json.dumps(explanation)) == explanation
@@ -83,3 +84,11 @@ def test_pins_and_direct_models() -> None:
 )
 def test_conditions_as_text(condition: Condition, text: str) -> None:
     assert written(condition) == text
+
+
+def test_a_shadow_is_told() -> None:
+    shadow = Shadow(GEMINI, 250, b"s" * 32, 8)
+    table = snapshot(route(segment(Fixed(BASE), shadow=shadow)))
+    assert explain(table, facts())["shadow"] == {"variant": "gemini", "percent": 2.5}
+    pinned = facts(headers={"x-headgate-variant": b"base"}, caller=key("pin"))
+    assert explain(table, pinned)["shadow"] is None

@@ -1,0 +1,1 @@
+"""`headgate simulate`: the configured rollout against simulated traffic."""
