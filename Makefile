@@ -16,6 +16,8 @@ pip := -m pip --disable-pip-version-check --no-input install -qq
 clients := openai-2 openai-3 langchain llama-index litellm pydantic-ai schemathesis
 # `make run ARGS="--scenario bad"`, `make test ARGS="-k stream"`
 ARGS ?=
+# The development data of difficulty estimates: a folder of one's own
+DATA ?=
 
 .PHONY: help
 help: ## this list
@@ -83,6 +85,14 @@ bench-rollout: .venv/.dev ## what rollouts promise, simulated, beside a peeked z
 .PHONY: bench-peers
 bench-peers: .venv/.dev .tools/litellm-proxy/.done .tools/tensorzero/.done ## speed beside LiteLLM's proxy and TensorZero's gateway, in one run
 	@$(bin)/python -m tests.bench.peers $(ARGS)
+
+.PHONY: bench-difficulty
+bench-difficulty: .venv/.dev ## difficulty estimates against their targets and other routers, cross-validated (DATA=folder)
+	@$(bin)/python -m tests.bench.difficulty $(DATA) $(ARGS)
+
+.PHONY: heuristic
+heuristic: .venv/.dev ## make the built-in difficulty model anew (DATA=folder)
+	@$(bin)/python -m tests.bench.difficulty.build $(DATA)
 
 .PHONY: chaos
 chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure

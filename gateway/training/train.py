@@ -105,7 +105,7 @@ def _checked(examples: Sequence[Example], target: str) -> bool:
     if len(examples) < LEAST:
         raise DataError(f"{len(examples)} rows are too few to learn from; it takes {LEAST}, better thousands")
     held = [example for example in examples if _held(example)]
-    if len(held) < LEAST / HELD / 2:
+    if not LEAST / HELD / 2 <= len(held) <= len(examples) / 2:
         raise DataError("too many rows have the same text; none are left to judge by")
     for part in (held, [example for example in examples if not _held(example)]):
         if len({getattr(example, target) for example in part}) < 2:

@@ -15,7 +15,7 @@ DIGITS = 4
 """Significant digits of a weight."""
 STEPS = 100
 """Even steps between the quantiles that a model remembers of its training scores."""
-HEAVY = 0.9
+HEAVY = 0.97
 """Among a head's words, the quantile of the weight from which on a word is heavy."""
 
 

@@ -69,7 +69,11 @@ class Head:
             "_weights": tuple(self.pairs.get(pair, 0.0) for pair in known),
             "_ratings": {number: self.named[pair] for number, pair in enumerate(known) if pair in self.named},
             "_heavy": frozenset(heavy),
-            "_near": {number: pair for number, pair in enumerate(known) if not heavy.isdisjoint(pair)},
+            "_near": {
+                number: pair
+                for number, pair in enumerate(known)
+                if pair in self.pairs and not heavy.isdisjoint(pair)
+            },
         }
         for name, value in made.items():
             object.__setattr__(self, name, value)

@@ -19,7 +19,7 @@ from routing.difficulty.estimate import ModelEstimator
 from routing.snapshot import Snapshot
 
 Judge = Callable[[dict[str, Any]], dict[str, Any]]
-REQUEST = ("metadata", "model", "user", "safety_identifier", "tools", "response_format")
+REQUEST = ("metadata", "user", "safety_identifier", "tools", "response_format")
 """Fields of a row that routing may look at besides its text."""
 
 
@@ -50,15 +50,16 @@ def command(config: Path | None, route: str | None, model: str | None, file: Bin
 
 def rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each row with its line's number. Leaves with one line when it is no JSON object."""
+    name = getattr(file, "name", "<stdin>")
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            raise click.ClickException(f"{file.name}:{number}: not valid JSON") from None
+            raise click.ClickException(f"{name}:{number}: not valid JSON") from None
         if not isinstance(row, dict):
-            raise click.ClickException(f"{file.name}:{number}: a row is a JSON object")
+            raise click.ClickException(f"{name}:{number}: a row is a JSON object")
         yield number, row
 
 
@@ -75,7 +76,7 @@ def _by_model(estimator: ModelEstimator) -> Judge:
 
 def _by_route(snapshot: Snapshot, route: str) -> Judge:
     def judge(row: dict[str, Any]) -> dict[str, Any]:
-        body = body_of(row) | {name: row[name] for name in REQUEST if name in row} | {"model": route}
+        body = _chat(body_of(row)) | {name: row[name] for name in REQUEST if name in row} | {"model": route}
         try:
             found = answer(snapshot, Question(request=body, headers=_headers(row)), LOCAL)
         except Refusal as refusal:
@@ -89,6 +90,12 @@ def _by_route(snapshot: Snapshot, route: str) -> Judge:
         }
 
     return judge
+
+
+def _chat(body: dict[str, Any]) -> dict[str, Any]:
+    """A prompt as the message that a chat would send."""
+    prompt = body.get("prompt")
+    return {"messages": [{"role": "user", "content": prompt}]} if isinstance(prompt, str) else body
 
 
 def _headers(row: dict[str, Any]) -> dict[str, str]:

@@ -15,17 +15,14 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gateway.training.fit import Recipe, Rows, fit, predictions
-from gateway.training.folds import groups_of
+from gateway.training.fit import Recipe, fit, predictions
 from gateway.training.write import head_file, matching_curve, quantiles_of, rounded
-from routing.difficulty.features import Features, features_of
 from routing.difficulty.line import Line, at
 from routing.difficulty.model import HeadFile, Scale, write_model
 from routing.difficulty.scales import BAEKJOON
-from routing.difficulty.text import text_of
 from tests.bench.difficulty.data import digest, directory
 from tests.bench.difficulty.gate import gate_of
-from tests.bench.difficulty.sources import Source, competitive, even, everyday, tier_of
+from tests.bench.difficulty.sources import Source, competitive, even, everyday, rows_of, tier_of
 from tests.bench.difficulty.techniques import techniques
 
 OUT = Path(__file__).parents[3] / "config" / "heuristic.json"
@@ -43,12 +40,8 @@ RANGES = {"review": (800.0, 1300.0), "other": (800.0, 2100.0)}
 
 def head_of(task: str, sources: list[Source], named: dict[str, float]) -> tuple[HeadFile, dict[str, Any]]:
     """The head of a task and what it reached, cross-validated on the first source."""
-    texts: list[Features] = [features_of(body) for source in sources for body in source.bodies]
-    prompts = [text_of(body) for source in sources for body in source.bodies]
-    groups = groups_of(prompts, [name for source in sources for name in source.groups])
-    target = np.array([rating for source in sources for rating in source.ratings], float)
-    weights = np.concatenate([np.full(len(source.bodies), source.weight) for source in sources])
-    rows = Rows(texts, target, groups, weights)
+    rows = rows_of(sources)
+    target = rows.target
     recipe = Recipe(penalty=PENALTIES.get(task, 1.2), size=SIZES[task])
     raw = predictions(rows, recipe)
     first = slice(0, len(sources[0].bodies))

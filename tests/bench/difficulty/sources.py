@@ -8,8 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gateway.training.fit import Rows
+from gateway.training.folds import groups_of
+from routing.difficulty.features import features_of
 from routing.difficulty.line import at
 from routing.difficulty.scales import BAEKJOON
+from routing.difficulty.text import text_of
 from tests.bench.difficulty.data import read
 
 LABELS = {"easy": 1050.0, "medium": 1600.0, "hard": 2250.0}
@@ -53,6 +57,18 @@ def competitive(path: Path) -> dict[str, list[Source]]:
             _source(english, tiers, "id", 0.7),
         ],
     }
+
+
+def rows_of(sources: Sequence[Source]) -> Rows:
+    """Rows to learn from; those of the first source come first."""
+    bodies = [body for source in sources for body in source.bodies]
+    names = [name for source in sources for name in source.groups]
+    return Rows(
+        [features_of(body) for body in bodies],
+        np.array([rating for source in sources for rating in source.ratings], float),
+        groups_of([text_of(body) for body in bodies], names),
+        np.concatenate([np.full(len(source.bodies), source.weight) for source in sources]),
+    )
 
 
 def even(tier: float) -> float:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.difficulty.explicit import explicit_score
-from routing.difficulty.scales import rating_of
+from routing.difficulty.scales import converted, rating_of
 from routing.snapshot import Difficulty
 
 CODEFORCES = Difficulty(
@@ -128,3 +128,26 @@ def test_explicit_difficulty_never_raises(value: Any, header: bytes, difficulty:
     wide = Difficulty(difficulty.scale, difficulty.minimum, difficulty.maximum, sources)
     found = explicit_score(wide, {b"x-headgate-difficulty": header}, {"metadata": {"rating": value}})
     assert found.value is None or wide.minimum <= found.value <= wide.maximum
+
+
+@pytest.mark.parametrize(
+    ("score", "scale", "bounds", "difficulty", "found"),
+    [
+        (2500.0, "codeforces", (800, 3500), CODEFORCES, 2500.0),
+        (9000.0, "codeforces", (800, 3500), CODEFORCES, 3500.0),
+        (16.0, "baekjoon", (1, 30), CODEFORCES, 1950.0),
+        (1950.0, "codeforces", (800, 3500), BAEKJOON, 16.0),
+        (16.0, "baekjoon", (1, 30), BAEKJOON, 16.0),
+        (900.0, "codeforces", (800, 3500), LABEL, 1.0),
+        (1400.0, "codeforces", (800, 3500), LABEL, 2.0),
+        (2000.0, "codeforces", (800, 3500), LABEL, 3.0),
+        (28.0, "baekjoon", (1, 30), LABEL, 3.0),
+        (0.0, "gain", (-1, 1), Difficulty("range", 0, 10), 5.0),
+        (5.0, "range", (0, 10), Difficulty("range", 0, 100), 50.0),
+        (2150.0, "codeforces", (800, 3500), Difficulty("range", 0, 10), 5.0),
+    ],
+)
+def test_a_score_finds_its_place_on_the_routes_scale(
+    score: float, scale: str, bounds: tuple[float, float], difficulty: Difficulty, found: float
+) -> None:
+    assert converted(score, scale, *bounds, difficulty) == pytest.approx(found)
