@@ -13,7 +13,7 @@ from routing.difficulty.gate import OTHER, TASKS
 from routing.difficulty.head import Contribution
 from routing.difficulty.model import Model, Scale
 from routing.difficulty.reading import Reading, read
-from routing.difficulty.text import text_of
+from routing.difficulty.text import is_blank, text_of
 
 NO_TEXT = "no_text"
 FAILED = "failed"
@@ -83,7 +83,7 @@ class ModelEstimator:
         """The estimate of a request's body."""
         try:
             text = text_of(body)
-            if not text or text.isspace():
+            if is_blank(text):
                 return Estimate("", None, NO_TEXT)
             task, reading = self._judged(text)
             return Estimate(task, self.model.head(task).score(reading))
@@ -93,7 +93,7 @@ class ModelEstimator:
     def contributions(self, body: Mapping[str, Any]) -> list[Contribution]:
         """What makes up the score of the same body."""
         text = text_of(body)
-        if not text or text.isspace():
+        if is_blank(text):
             return []
         task, reading = self._judged(text)
         return self.model.head(task).contributions(reading)

@@ -13,7 +13,7 @@ from re import Pattern
 
 LONGEST = 200
 """Characters beyond which a sentence is content, whatever it says."""
-MOST = 5
+MOST = 4
 """Sentences of a text that are looked at."""
 
 _word = r"[\w'’+#.-]+"
@@ -37,14 +37,19 @@ _about_levels = re.compile(
         |\ requires?|\ needs?)\b[^\n]{{0,60}}?
         \b{_level}\b(?!\ (?:version|path|cycle|graph|number|polygon|undirected))
     | \b{_level}[- ](?:level\b|{_task}\b)
-    | \b(?:difficulty|hardness|complexity)\b(?:\ (?:level|score|rating))?\s*(?:[:=]|is|of|at)?\s*
-        (?:\d|very|extremely|low|high|medium|max|min|{_level}|diamond|platinum|ruby|gold|silver|bronze)
-    | \brat(?:ing|ed)\s*(?:[:=]|is|of|at|as)\s*(?:\d|{_level}|very|extremely)
-    | ^\W{{0,8}}rat(?:ing|ed)\W*\d | \brated\ \d
     | \bthink\ (?:very\ |really\ |extremely\ )?(?:hard|deeply|carefully|long)\b
     | \bdeep(?:er)?\ (?:reasoning|thinking)\b
     | \b(?:solved|done|answered)\ (?:by|in)\ (?:an?\ |one\ |any\ )?(?:{_level}|child|kid|minute|second)\b
     | \bmy\ (?:career|job|life|grade|future)\b[^\n]{{0,20}}\bdepends?\b
+    """,
+    re.VERBOSE,
+)
+_about_figures = re.compile(
+    rf"""
+    \b(?:difficulty|hardness|complexity)\b(?:\ (?:level|score|rating))?\s*(?:[:=]|is|of|at)?\s*
+        (?:\d|very|extremely|low|high|medium|max|min|{_level}|diamond|platinum|ruby|gold|silver|bronze)
+    | \brat(?:ing|ed)\s*(?:[:=]|is|of|at|as)\s*(?:\d|{_level}|very|extremely)
+    | ^\W{{0,8}}rat(?:ing|ed)\W*\d | \brated\ \d
     """,
     re.VERBOSE,
 )
@@ -72,15 +77,16 @@ _in_korean = re.compile(
 )
 
 _KINDS = (
+    (_about_figures, "difficulty rated rating hardness complexity"),
     (_about_models, "model models llm llms gpt chatgpt claude gemini router routing gateway tier"),
     (_in_korean, "모델 엔진 라우 난이 쉬운 쉬우 쉽습 쉽다 쉽고 쉽게 쉽네 쉽지 어려 어렵 간단 복잡 까다 난해"),
     (
         _about_levels,
         """
-        difficulty difficult hard harder hardest easy easier easiest rated rating trivial challenging olympiad
-        phd expert complexity tough simplest straightforward advanced beginner beginners novice warm warmup
-        nontrivial kindergarten impossible brutal hardness career sophisticated demanding intricate tricky
-        deep deeper deeply carefully depends elementary complex basic simple""",
+        difficult hard harder hardest easy easier easiest trivial challenging olympiad phd expert tough
+        straightforward advanced beginner beginners novice warm warmup nontrivial kindergarten impossible
+        simplest brutal career sophisticated demanding intricate tricky deep deeper deeply carefully depends
+        elementary complex basic simple""",
     ),
 )
 _PATTERNS = {word: pattern for pattern, words in _KINDS for word in words.split()}

@@ -33,6 +33,11 @@ def text_of(body: Mapping[str, Any]) -> str:
     return text
 
 
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to judge in what is read of a text."""
+    return not text or (text[: HEAD + MARGIN].isspace() and text[-TAIL - MARGIN :].isspace())
+
+
 def composed(text: str) -> tuple[str, str]:
     """The beginning and the end of a text, lower-case and composed (NFC); the end is empty of a short one.
 

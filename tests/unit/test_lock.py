@@ -47,6 +47,7 @@ def asked(name: str) -> dict[str, str]:
     wanted = [*PROJECT["project"]["dependencies"], *groups["fuzz" if name == "fuzz" else "build"]]
     wanted += extras["litellm"] if name == "image" else []
     wanted += extras["otel"] if name in ("image", "dev") else []
+    wanted += extras["train"] if name == "dev" else []
     wanted += [item for item in groups["dev"] if isinstance(item, str)] if name == "dev" else []
     return pins(wanted)
 

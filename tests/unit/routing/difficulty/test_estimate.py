@@ -103,6 +103,7 @@ def test_the_system_prompt_stays_out() -> None:
         {"messages": []},
         body(""),
         body(" \n\t"),
+        body(" " * 1_000_000),
         body("", "  "),
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
         {"messages": [{"role": "assistant", "content": PROBLEM}]},
