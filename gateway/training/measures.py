@@ -17,7 +17,7 @@ Weights = Sequence[float]
 Measure = Callable[[Weights], float]
 """A measure of rows that are known, under weights."""
 
-RUNS = 300
+RUNS = 200
 """Resamples of a bootstrap."""
 
 

@@ -59,7 +59,7 @@ def refused(*arguments: str, input: str | None = None) -> str:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> str:
-    return str(write_rows(tmp_path / "rows.jsonl", made(400)))
+    return str(write_rows(tmp_path / "rows.jsonl", made(300)))
 
 
 @pytest.mark.parametrize(
@@ -71,15 +71,15 @@ def test_a_model_is_learnt_measured_and_shown(
     found = json.loads(done("train", "--data", rows, "--target", target, "--out", "m.json", "--json"))
     assert found["written"] and found["measure"] == measure and found["new"]["value"] > least
     assert read_model((tmp_path / "m.json").read_bytes()).target == target
-    fresh = str(write_rows(tmp_path / "fresh.jsonl", made(300, seed=1)))
+    fresh = str(write_rows(tmp_path / "fresh.jsonl", made(200, seed=1)))
     report = json.loads(done("evaluate", "--model", "m.json", "--data", fresh, "--json"))
     assert report[measure]["low"] < report[measure]["value"] < report[measure]["high"]
-    assert report[measure]["value"] > least and report["rows"] == 300
+    assert report[measure]["value"] > least and report["rows"] == 200
     assert len(report["calibration"]) == 10 and len(report["strata"]) == 4
     text = done("evaluate", "--model", "m.json", "--data", fresh)
     assert ("APGR" in text) == (target == "gain") and "strata" in text and "calibration" in text
     shown = json.loads(done("show", "m.json", "--json", "--top", "3"))
-    assert shown["data"]["rows"] < 400 and len(shown["heads"]["*"]["largest"]) == 3
+    assert shown["data"]["rows"] < 300 and len(shown["heads"]["*"]["largest"]) == 3
     assert "head *" in done("show", "m.json")
 
 
@@ -88,7 +88,7 @@ def test_a_model_is_replaced_by_a_better_one_only(tmp_path: Path, rows: str) -> 
     before = (tmp_path / "m.json").read_bytes()
     assert "not written" in refused("train", "--data", rows, "--target", "rating", "--out", "m.json")
     assert (tmp_path / "m.json").read_bytes() == before
-    more = str(write_rows(tmp_path / "more.jsonl", made(1_500)))
+    more = str(write_rows(tmp_path / "more.jsonl", made(1_000)))
     assert "of resamples\nwritten to m.json" in done(
         "train", "--data", more, "--target", "rating", "--out", "m.json"
     )
@@ -213,7 +213,7 @@ def test_thresholds_are_calibrated_for_a_share() -> None:
     assert "no request has a text" in refused("calibrate", "--share", "5%", input="")
 
 
-def events(directory: Path, *, content: bool, count: int = 1_200) -> Path:
+def events(directory: Path, *, content: bool, count: int = 800) -> Path:
     """An event log in which chance gave every fifth request to the strong variant."""
     draw = random.Random(5)
     lines: list[dict[str, Any]] = []
@@ -264,12 +264,12 @@ def test_a_gain_is_learnt_from_the_event_log(tmp_path: Path, content: bool) -> N
     assert json.loads(done(*trained))["written"]
     model = read_model((tmp_path / "m.json").read_bytes())
     assert model.file.tokens == ("plain" if content else "crc32")
-    fresh = str(write_rows(tmp_path / "fresh.jsonl", made(400, seed=2)))
+    fresh = str(write_rows(tmp_path / "fresh.jsonl", made(300, seed=2)))
     report = json.loads(done("evaluate", "--model", "m.json", "--data", fresh, "--json"))
     assert report["apgr"]["value"] > 0.55
-    again = json.loads(done("evaluate", "--model", "m.json", "--data", log, "--json", *LOG))
-    assert again["apgr"]["value"] > 0.6
     if not content:
+        again = json.loads(done("evaluate", "--model", "m.json", "--data", log, "--json", *LOG))
+        assert again["apgr"]["value"] > 0.6
         line = refused("evaluate", "--model", "heuristic", "--target", "gain", "--data", log, *LOG)
         assert "hashed features" in line
 
