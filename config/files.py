@@ -33,7 +33,8 @@ class TextFile:
     text: str = field(repr=False)
 
 
-def _path(value: object, info: ValidationInfo) -> Path:
+def watched(value: object, info: ValidationInfo) -> Path:
+    """The absolute path of a file, which need not be there; from now on it is one to watch."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be the path of a file")
     reading = cast(Reading, info.context)
@@ -56,13 +57,13 @@ def read(path: Path) -> bytes:
 
 
 def _existing(value: object, info: ValidationInfo) -> Path:
-    path = _path(value, info)
+    path = watched(value, info)
     read(path)
     return path
 
 
 def _text(value: object, info: ValidationInfo) -> TextFile:
-    path = _path(value, info)
+    path = watched(value, info)
     try:
         return TextFile(path, read(path).decode("utf-8-sig"))
     except UnicodeDecodeError:

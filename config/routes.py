@@ -12,10 +12,12 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     Tag,
+    ValidationInfo,
     field_serializer,
 )
 
 from config.conditions import When
+from config.files import watched
 from config.model import Many, Model
 from config.names import ModelName, Name
 from config.rollout import Rollout
@@ -45,10 +47,14 @@ def _rating_source(value: str) -> str:
     return value
 
 
-def _estimator(value: str) -> str:
-    if value != "none" and not value.endswith(".json"):
-        raise ValueError("must be none, or the path of a model from `headgate difficulty train` (.json)")
-    return value
+def _estimator(value: str, info: ValidationInfo) -> str:
+    if value in ("none", "heuristic"):
+        return value
+    if not value.endswith(".json"):
+        raise ValueError(
+            "must be none, heuristic, or the path of a model from `headgate difficulty train` (.json)"
+        )
+    return str(watched(value, info))
 
 
 class Range(Model):

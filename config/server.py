@@ -173,10 +173,12 @@ def _redaction(pattern: str) -> str:
 class Capture(Model):
     """The event log in the state directory; prompts and answers only with `content`.
 
-    What a pattern of `redact` matches in them is replaced before anything is written.
+    What a pattern of `redact` matches in them is replaced before anything is written. `features` keeps hashes
+    of a prompt's words, enough to learn difficulty from.
     """
 
     content: bool = False
+    features: bool = False
     redact: Many[Annotated[str, AfterValidator(_redaction)]] = ()
     retention: PositiveDuration = 30 * 86_400.0
     max_size: PositiveSize = 10 << 30

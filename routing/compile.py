@@ -5,13 +5,19 @@ Whatever can be worked out once is worked out here: salts, hashes, bounds, price
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from config import conditions, prices, rollout, routes, schema, server, upstreams, variants
+from config.files import Document
 from config.names import name_hash
 from routing.assign import Assignment, bounds_of
+from routing.compile_difficulty import compile_difficulty
+from routing.difficulty.estimate import Estimator
 from routing.rollout.state import RolloutState
 from routing.snapshot import (
     BASIS_POINTS,
@@ -21,7 +27,6 @@ from routing.snapshot import (
     Cascade,
     Condition,
     Cors,
-    Difficulty,
     Fixed,
     Key,
     Limits,
@@ -39,6 +44,7 @@ from routing.snapshot import (
     Weights,
 )
 
+NO_ESTIMATORS: Mapping[str, Estimator] = {}
 NO_ROLLOUTS: Mapping[tuple[str, str], RolloutState] = {}
 MILLION = 1_000_000
 
@@ -57,14 +63,16 @@ def compile_snapshot(
     signing_keys: tuple[bytes, ...],
     unit_key: bytes,
     rollouts: Mapping[tuple[str, str], RolloutState] = NO_ROLLOUTS,
+    estimators: Mapping[str, Estimator] = NO_ESTIMATORS,
 ) -> Snapshot:
     """The snapshot of a configuration.
 
     `unit_key` is the deployment secret behind salts and unit hashes, at most 64 bytes. `rollouts` says, by
     route and segment, where each rollout stands; one that is not there begins with the first stage
-    of its plan, or with nothing when it starts by hand.
+    of its plan, or with nothing when it starts by hand. `estimators` are those of `difficulty.estimate`, by
+    what is written there.
     """
-    compiler = _Compiler(config, unit_key, rollouts)
+    compiler = _Compiler(config, unit_key, rollouts, estimators)
     compiled = {name: compiler.route(name, route) for name, route in config.routes.items()}
     limits, cors = config.server.limits, config.server.cors
     return Snapshot(
@@ -79,6 +87,7 @@ def compile_snapshot(
             limits.connections, limits.concurrency,
         ),
         content=config.capture.content,
+        features=config.capture.features,
         cors=None if cors is None else Cors(frozenset(cors.origins), cors.max_age),
         response_headers=config.server.response_headers,
         lame_duck=config.server.lame_duck,
@@ -96,14 +105,20 @@ class _Compiler:
     """Compiles routes; holds what all of them need."""
 
     def __init__(
-        self, config: schema.Config, unit_key: bytes, rollouts: Mapping[tuple[str, str], RolloutState]
+        self,
+        config: schema.Config,
+        unit_key: bytes,
+        rollouts: Mapping[tuple[str, str], RolloutState],
+        estimators: Mapping[str, Estimator],
     ) -> None:
         self._config = config
         self._unit_key = unit_key
         self._rollouts = rollouts
+        self._estimators = estimators
 
     def route(self, name: str, route: routes.Route) -> Route:
         compiled = {key: self._variant(key, variant) for key, variant in route.variants.items()}
+        capture = self._config.capture
         return Route(
             name=name,
             hash=name_hash(name),
@@ -112,14 +127,17 @@ class _Compiler:
             segments=tuple(self._segment(name, route, part, compiled) for part in route.parts),
             fallbacks=tuple(compiled[fallback] for fallback in route.fallbacks),
             sticky=route.sticky,
-            difficulty=_difficulty(route.difficulty),
+            difficulty=compile_difficulty(
+                route, self._estimators, shown=self._config.server.response_headers == "full"
+            ),
             timeouts=Timeouts(
                 route.timeouts.connect, route.timeouts.first_token, route.timeouts.idle, route.timeouts.total
             ),
             retries=route.retries,
             retry_ambiguous=route.retry_ambiguous,
             breaker=_breaker(route.breaker),
-            captures=bool(route.validators) or self._config.capture.content,
+            captures=bool(route.validators) or capture.content or capture.features,
+            judged=bool(route.validators),
         )
 
     def _variant(self, name: str, variant: variants.Variant) -> Variant:
@@ -147,20 +165,24 @@ class _Compiler:
             name=segment.name,
             hash=name_hash(segment.name),
             conditions=tuple(_condition(clause, percent) for clause in clauses),
-            assignment=self._assignment(route_name, segment, compiled),
+            assignment=self._assignment(route_name, route, segment, compiled),
             sample=route.outcomes.sample,
             sample_salt=self._salt("outcomes", route_name, segment.name),
             shadow=self._shadow(route_name, segment, compiled),
         )
 
-    def _assignment(self, route: str, segment: routes.Segment, compiled: dict[str, Variant]) -> Assignment:
+    def _assignment(
+        self, name: str, route: routes.Route, segment: routes.Segment, compiled: dict[str, Variant]
+    ) -> Assignment:
         if segment.rollout is not None:
-            return self._rollout(route, segment.name, segment.rollout, compiled)
+            return self._rollout(name, segment.name, segment.rollout, compiled)
         if segment.weights is not None:
-            shares = [(weight, compiled[name]) for name, weight in segment.weights.items()]
-            return Weights(bounds_of(shares), self._salt("weights", route, segment.name))
+            shares = [(weight, compiled[variant]) for variant, weight in segment.weights.items()]
+            return Weights(bounds_of(shares), self._salt("weights", name, segment.name))
         if segment.cascade is not None:
-            return Cascade(compiled[segment.cascade.first], compiled[segment.cascade.then])
+            first, then = compiled[segment.cascade.first], compiled[segment.cascade.then]
+            checks = checks_of(route)
+            return Cascade(first, then, msgspec.msgpack.encode(checks), len(checks))
         assert segment.variant is not None
         return Fixed(compiled[segment.variant])
 
@@ -196,6 +218,26 @@ class _Compiler:
         return blake2b(text, digest_size=32, key=self._unit_key, person=domain.encode()).digest()
 
 
+def checks_of(route: routes.Route) -> list[tuple[str, dict[str, Any]]]:
+    """The route's validators as plain data: each its type and its arguments."""
+    return [
+        (
+            validator.type,
+            {
+                info.alias or name: _plain(getattr(validator, name))
+                for name, info in type(validator).model_fields.items()
+                if name != "type"
+            },
+        )
+        for validator in route.validators
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Schemas stay text: MessagePack has no numbers of their length."""
+    return json.dumps(value.content) if isinstance(value, Document) else value
+
+
 def _first_weight(plan: rollout.Rollout) -> int:
     """The weight with which a rollout begins. A stage of 100 is the bake, which keeps its hold-out back."""
     if plan.start == "manual":
@@ -209,18 +251,6 @@ def _first_weight(plan: rollout.Rollout) -> int:
 def _condition(clause: conditions.Condition, percent: bytes) -> Condition:
     salt = percent if clause.subject == "percent" else b""
     return Condition(clause.subject, clause.name, clause.operator, clause.value, salt)
-
-
-def _difficulty(difficulty: routes.Difficulty) -> Difficulty:
-    minimum, maximum = difficulty.bounds
-    return Difficulty(
-        scale=difficulty.scale if isinstance(difficulty.scale, str) else "range",
-        minimum=minimum,
-        maximum=maximum,
-        sources=tuple((source, source.partition(".")[2]) for source in difficulty.from_),
-        default=difficulty.default,
-        strata=difficulty.strata,
-    )
 
 
 def _breaker(rule: routes.Breaker | None) -> BreakerRule | None:

@@ -13,14 +13,15 @@ from dataclasses import replace
 
 import msgspec
 
-from routing.assign import Assigned, assign
+from routing.assign import Assigned, Assignment, assign
 from routing.decision import Decision
-from routing.difficulty.explicit import UNKNOWN, explicit_score
+from routing.difficulty.explicit import UNKNOWN
+from routing.difficulty.score import score_of
 from routing.endpoints import fallbacks_of, serves, serving, unserved
 from routing.errors import ForbiddenPin, UnknownModel, UnknownVariant
 from routing.facts import Facts
 from routing.segments import segment_of
-from routing.snapshot import BASIS_POINTS, Fixed, Route, Segment, Snapshot
+from routing.snapshot import BASIS_POINTS, Cascade, Fixed, Route, Segment, Snapshot, Variant
 from routing.sticky import HEADER as STICKY_KEY
 from routing.sticky import bucket, check_key
 
@@ -44,7 +45,7 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
     headers, endpoint = facts.headers, facts.endpoint
     if STICKY_KEY in headers:
         check_key(headers[STICKY_KEY])
-    difficulty = explicit_score(route.difficulty, headers, facts.body)
+    difficulty = score_of(route.difficulty, headers, facts.body)
     segment = segment_of(route, facts, difficulty)
     if PIN in headers:
         assigned = _pinned(route, facts)
@@ -57,11 +58,22 @@ def decide(snapshot: Snapshot, facts: Facts) -> Decision:
         fallbacks = route.after[variant.name]
     else:
         fallbacks = fallbacks_of(route, variant, facts)
+    if assigned.reason == "cascade":
+        fallbacks = _onward(segment.assignment, fallbacks, facts)
     return Decision(
         route, segment, variant, assigned.reason, fallbacks, assigned.bucket, assigned.weight,
         assigned.key_source, difficulty, assigned.compared, assigned.unit,
         segment.sample == BASIS_POINTS or _sampled(segment, facts.nonce),
     )  # fmt: skip
+
+
+def _onward(cascade: Assignment, fallbacks: tuple[Variant, ...], facts: Facts) -> tuple[Variant, ...]:
+    """What follows a cascade's first variant: its second, then the others."""
+    assert isinstance(cascade, Cascade)
+    then = cascade.then
+    if facts.endpoint == "embeddings" and then.model != cascade.first.model:
+        return fallbacks
+    return (then, *(one for one in fallbacks if one is not then))
 
 
 def _assign_able(route: Route, segment: Segment, facts: Facts) -> Assigned:

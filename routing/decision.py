@@ -16,9 +16,11 @@ from routing.snapshot import Route, Segment, Variant
 class Score(NamedTuple):
     """A request's difficulty: `value` is None when unknown; `source` says where it came from.
 
-    `source` is `header`, `metadata.FIELD`, `default` or `none`; `stratum_index` is 0 for the stratum `none`,
-    then 1 for the easiest; `invalid` is true when an explicit rating was given and ignored (reason
-    `rating_invalid`).
+    `source` is `header`, `metadata.FIELD`, `estimate`, `default` or `none`; `stratum_index` is 0 for the
+    stratum `none`, then 1 for the easiest; `invalid` is true when an explicit rating was given and ignored
+    (reason `rating_invalid`). `task` and `gain` are there where the text was looked at: `gain` is the figure
+    on the estimator's own scale that `gain` conditions go by. `reason` says why there is no estimate where
+    one was wanted: `no_text`, `failed` or `no_model`.
     """
 
     value: float | None
@@ -26,6 +28,9 @@ class Score(NamedTuple):
     stratum: str
     stratum_index: int = 0
     invalid: bool = False
+    task: str = ""
+    gain: float | None = None
+    reason: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

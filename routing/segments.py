@@ -48,6 +48,9 @@ def holds(condition: Condition, route: Route, facts: Facts, score: Score) -> boo
         return (actual is not None) is condition.value
     if actual is None:
         return operator == "ne" and condition.subject != "difficulty"
+    if operator == "top":
+        threshold = route.difficulty.thresholds.get((score.task, condition.value))
+        return threshold is not None and bool(actual >= threshold)
     if condition.subject == "has":
         return _has(operator, actual, condition.value)
     return _compares(operator, actual, condition.value)
@@ -58,6 +61,8 @@ def fact_of(condition: Condition, route: Route, facts: Facts, score: Score) -> A
     subject = condition.subject
     if subject == "difficulty":
         return score.value
+    if subject == "gain":
+        return score.gain
     if subject == "percent":
         return bucket(condition.salt, sticky_key(route.sticky, facts)[0])
     reader = _READERS.get(subject)
@@ -109,7 +114,7 @@ _READERS: dict[str, Callable[[Facts, str], Any]] = {
     "application": _application,
     "has": _features,
 }
-"""Facts by subject. `gain` is not among them: it is not known until a model estimates it."""
+"""Facts by subject that need nothing but the request."""
 
 
 def _has(operator: str, features: tuple[str, ...], expected: Any) -> bool:

@@ -15,9 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from routing.trace import Tracing
+
+if TYPE_CHECKING:
+    from routing.difficulty.estimate import Estimator
 
 BASIS_POINTS = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
@@ -125,10 +128,15 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """Ask `first`, validate, then perhaps `then`."""
+    """Ask `first`, judge its answer, and `then` only if that fails.
+
+    `rules` are the `count` validators of the route, each its type and its arguments, as MessagePack.
+    """
 
     first: Variant
     then: Variant
+    rules: bytes = b""
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +166,28 @@ class Segment:
     shadow: Shadow | None = None
 
 
+STEPS = 12
+BUCKETS = {
+    "codeforces": tuple(float(rating) for rating in range(1000, 3600, 200)),
+    "baekjoon": (5.0, 10.0, 15.0, 20.0, 25.0, 30.0),
+    "label": (1.0, 2.0, 3.0),
+}
+"""At which scores of the named scales are counted; of others in so many steps."""
+Thresholds = Mapping[tuple[str, int], float]
+"""By task and share in basis points: the figure from which on a request is among that top share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """A route's difficulty scale and where an explicit rating is read from.
+    """A route's difficulty scale, where an explicit rating is read from, and what estimates it otherwise.
 
     `scale` is `codeforces`, `baekjoon`, `label` or `range`; `minimum` and `maximum` bound valid scores;
     `sources` holds (`header`, "") or (`metadata.FIELD`, FIELD) in order of preference; `strata` are rising
     bounds between bands, `labels` the bands' names (`lt1600 1600-2200 … ge2800`), one more than
-    bounds. Without bounds everything is in the stratum `none`.
+    bounds. Without bounds everything is in the stratum `none`. `estimator` is None where nothing is
+    estimated, or nobody would look at it. `gains` are the shares, in basis points, of
+    the route's `gain` conditions, and `thresholds` what they mean at present; `onto` is the estimator's
+    scale, where a rating that was given counts for them.
     """
 
     scale: str = "codeforces"
@@ -174,9 +196,18 @@ class Difficulty:
     sources: tuple[tuple[str, str], ...] = (("header", ""),)
     default: float | None = None
     strata: tuple[float, ...] = ()
+    estimator: Estimator | None = None
+    gains: tuple[int, ...] = ()
+    thresholds: Thresholds = field(default_factory=dict)
+    onto: Difficulty | None = None
     labels: tuple[str, ...] = field(init=False)
+    buckets: tuple[float, ...] = field(init=False)
+    """Bounds at which scores are counted: a dozen over the scale."""
 
     def __post_init__(self) -> None:
+        step = (self.maximum - self.minimum) / STEPS
+        buckets = BUCKETS.get(self.scale) or tuple(self.minimum + step * at for at in range(1, STEPS + 1))
+        object.__setattr__(self, "buckets", buckets)
         bounds = [str(int(bound)) if bound == int(bound) else repr(bound) for bound in self.strata]
         between = [f"{low}-{high}" for low, high in pairwise(bounds)]
         labels = (f"lt{bounds[0]}", *between, f"ge{bounds[-1]}") if bounds else ("none",)
@@ -231,7 +262,9 @@ class Route:
     breaker: BreakerRule | None = BreakerRule()
     """None: its variants are called whatever happens."""
     captures: bool = False
-    """Whether the control plane wants to see whole answers."""
+    """Whether the control plane wants to see something of its requests once they are answered …"""
+    judged: bool = False
+    """… and whether that is what validators judge."""
     after: Mapping[str, tuple[Variant, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -319,6 +352,8 @@ class Snapshot:
     limits: Limits = Limits()
     content: bool = False
     """Whether the control plane wants to see prompts and answers."""
+    features: bool = False
+    """Whether it wants to see what prompts are made of."""
     cors: Cors | None = None
     response_headers: str = "full"
     lame_duck: float = 5.0

@@ -12,7 +12,8 @@ class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An answer as the client got it: JSON, or the events of a stream; empty when it was too large.
 
     `identity` and `nonce` are those of the request id; route and variant are names, the variant as assigned.
-    `prompt` is the request's body where content is captured, else empty.
+    `prompt` is the request's body where content is captured, else empty; `features` are JSON,
+    empty where they are not captured or the prompt has no text.
     """
 
     identity: tuple[int, ...]
@@ -21,6 +22,7 @@ class Answered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     variant: str
     body: bytes
     prompt: bytes = b""
+    features: bytes = b""
 
 
 class Copied(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -37,6 +37,7 @@ class Kind(IntEnum):
     MADE = 30  # worker → control plane: homes.Made
     WHERE = 31  # worker → control plane: homes.Asked
     HOME = 32  # control plane → worker: homes.Told
+    THRESHOLDS = 40  # control plane → worker: what gains are compared with
     HAND_OVER = 9  # supervisor → worker: a successor accepts on your socket; finish and leave
     WORLD = 20  # control plane → telemetry: wire.World; it gets workers' BATCH too, and DRAIN
     LOST = 21  # telemetry → control plane: wire.Lost

@@ -47,7 +47,8 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
 
     Times are seconds, cost is USD (negative: unpriced), `sealed` is the time in the request id, in
     milliseconds since 1970 (0: it was never sealed); `trace` is the id of the trace that it belongs to, 16
-    bytes, empty for none; `spans` are there where telemetry is on.
+    bytes, empty for none; `spans` are there where telemetry is on; `task` and `figure`
+    (the estimator's own) where the text was looked at.
     """
 
     nonce: bytes
@@ -65,13 +66,19 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     items: int
     trace: bytes = b""
     spans: Spans | None = None
+    task: str = ""
+    figure: float = 0.0
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):
-    """A histogram's delta: one count a bucket (the last is +Inf), and the sum of the values."""
+    """A histogram's delta: one count a bucket (the last is +Inf), and the sum of the values.
+
+    `bounds` are its buckets' where they are not the series' own.
+    """
 
     counts: list[int]
     sum: float
+    bounds: tuple[float, ...] = ()
 
 
 class Deltas(msgspec.Struct, array_like=True, gc=False):

@@ -88,6 +88,22 @@ DIFFICULTY_SOURCE = Series(
 DIFFICULTY_INVALID = Series(
     "headgate_difficulty_invalid", "Explicit difficulties that were ignored as invalid.", ("route",)
 )
+DIFFICULTY_UNESTIMATED = Series(
+    "headgate_difficulty_unestimated",
+    "Requests whose difficulty should have been estimated and could not be.",
+    ("route", "reason"),
+)
+DIFFICULTY_SCORE = Series(
+    "headgate_difficulty_score",
+    "Difficulty of requests on their route's scale, given or estimated.",
+    ("route", "source"),
+)
+"""Its buckets are the scale's: see `Difficulty.buckets`."""
+CASCADES = Series(
+    "headgate_cascades",
+    "First answers of cascades, by what the validators said of them.",
+    ("route", "segment", "result"),
+)
 PASSTHROUGH = Series(
     "headgate_passthrough_requests",
     "Requests handed on as they were: passed through, or for a stored response.",
@@ -147,9 +163,9 @@ TRANSITIONS = Series(
 
 COUNTERS = (
     REQUESTS, ATTEMPTS, TOKENS, COST, UNPRICED, ITEMS, APPLICATION_REQUESTS, APPLICATION_COST,
-    DIFFICULTY_SOURCE, DIFFICULTY_INVALID, PASSTHROUGH,
+    DIFFICULTY_SOURCE, DIFFICULTY_INVALID, DIFFICULTY_UNESTIMATED, CASCADES, PASSTHROUGH,
 )  # fmt: skip
-HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION)
+HISTOGRAMS = (REQUEST_DURATION, FIRST_TOKEN, OVERHEAD, ATTEMPT_DURATION, DIFFICULTY_SCORE)
 """What workers count."""
 
 ALL_COUNTERS = (*COUNTERS, *SHADOW_COUNTERS, SHADOW_VALIDATIONS, OUTCOMES, VALIDATIONS, TRANSITIONS)

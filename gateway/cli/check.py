@@ -20,6 +20,7 @@ from config.prices import source
 from config.problems import ConfigError, Problem
 from config.redact import redacted
 from gateway.cli.outline import outline
+from gateway.control.estimators import Estimators
 
 NOTE = """\
 Units are sticky keys of one request each, compared in both variants together, in a typical run of two equally
@@ -55,19 +56,21 @@ def command(config: Path | None, schema: bool, as_json: bool, rate: float | None
         if as_json:
             click.echo(json.dumps({"valid": False, "errors": _told(error.problems)}))
         raise click.exceptions.Exit(1) from None
-    for warning in loaded.warnings:
+    faults = Estimators().read(loaded.config).faults(loaded.config)
+    warnings = [*loaded.warnings, *faults]
+    for warning in warnings:
         click.echo(f"warning: {warning.located(str(config))}", err=True)
     told = outline(loaded.config, rate)
     if as_json:
-        click.echo(json.dumps(_everything(loaded, told), ensure_ascii=False))
+        click.echo(json.dumps(_everything(loaded, warnings, told), ensure_ascii=False))
     else:
         render(str(config), told, Console(width=None if sys.stdout.isatty() else WIDTH))
 
 
-def _everything(loaded: Loaded, told: dict[str, Any]) -> dict[str, Any]:
+def _everything(loaded: Loaded, warnings: Iterable[Problem], told: dict[str, Any]) -> dict[str, Any]:
     return {
         "valid": True,
-        "warnings": _told(loaded.warnings),
+        "warnings": _told(warnings),
         **told,
         "prices": dict(source()),
         "config": redacted(loaded.config),

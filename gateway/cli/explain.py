@@ -19,6 +19,7 @@ from gateway.cli.client import check_url, post, refuse
 from gateway.control.controller.keep import kept
 from gateway.control.controller.wishes import wishes_of
 from gateway.control.errors import Refusal
+from gateway.control.estimators import Estimators
 from gateway.control.explain import Question, answer
 from gateway.control.source import Secrets, compile_source, signing_keys_of
 from gateway.data.authenticate import LOCAL
@@ -123,7 +124,10 @@ def snapshot_of(path: Path | None, state: Path | None) -> Snapshot:
         name: first_epoch(wish.identity, wish.plan, 0).document
         for name, wish in wishes_of(loaded.config).items()
     }
-    return compile_source(loaded.config, secrets, 1, first | known)
+    estimators = Estimators().read(loaded.config)
+    for fault in estimators.faults(loaded.config):
+        click.echo(f"warning: {fault}", err=True)
+    return compile_source(loaded.config, secrets, 1, first | known, estimators)
 
 
 def _secrets(state: Path) -> Secrets:
@@ -170,6 +174,17 @@ def render(explanation: dict[str, Any], console: Console) -> None:
             conditions.add_row(condition["segment"], escape(condition["condition"]), escape(value), held)
         console.print()
         console.print(conditions)
+    if explanation["difficulty"]["contributions"]:
+        console.print()
+        console.print(_parts(explanation["difficulty"]["contributions"]))
+
+
+def _parts(contributions: list[dict[str, Any]]) -> Table:
+    """What an estimate is made of."""
+    table = Table("adds", "what", box=None, pad_edge=False)
+    for part in contributions:
+        table.add_row(f"{part['value']:+.4g}", escape(f"{part['kind']} {part['feature']}".strip()))
+    return table
 
 
 def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
@@ -177,6 +192,12 @@ def _lines(explanation: dict[str, Any]) -> list[tuple[str, str]]:
     score = "unknown"
     if difficulty["score"] is not None:
         score = f"{difficulty['score']:g} from {difficulty['source']}"
+    if difficulty["task"] is not None:
+        score += f", task {difficulty['task']}"
+    if difficulty["threshold"] is not None:
+        score += f", threshold {difficulty['threshold']:g}"
+    if "reason" in difficulty:
+        score += f" ({difficulty['reason']})"
     variant = f"{explanation['variant']} (model {explanation['model']})"
     return [
         ("route", explanation["route"]),

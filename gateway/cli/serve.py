@@ -15,6 +15,7 @@ from config.load import Loaded, load
 from config.problems import ConfigError
 from gateway.control.controller.first import first_look
 from gateway.control.controller.keep import kept as kept_rollouts
+from gateway.control.estimators import Estimators
 from gateway.control.source import Secrets, Source, compile_source, fingerprint
 from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
@@ -71,6 +72,8 @@ def command(
     configure()
     for warning in (*source.loaded.warnings, *telemetry_of(os.environ)[1]):
         log.warning("%s", warning)
+    for fault in source.estimators.faults(source.loaded.config):
+        log.error("%s", fault)
     raise_descriptor_limit()
     try:
         asyncio.run(Supervisor(listeners, source).run())
@@ -92,7 +95,9 @@ def first_source(path: Path | None, state: Path) -> Source:
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
     telemetry, _ = telemetry_of(os.environ)
-    snapshot = compile_source(loaded.config, secrets, 1, {}, telemetry)  # refuses before anything is touched
+    estimators = Estimators().read(loaded.config)
+    # Refuses before anything is touched.
+    snapshot = compile_source(loaded.config, secrets, 1, {}, estimators, telemetry)
     keys = snapshot.signing_keys
     known = kept_rollouts(kept.directory, keys)
     shared, documents = asyncio.run(first_look(loaded.config, state, keys, kept.unit_key, known))
@@ -100,10 +105,10 @@ def first_source(path: Path | None, state: Path) -> Source:
         adopt_unit_key(kept.directory, shared)
         secrets = Secrets(kept.signing_key, shared)
     if documents or shared != kept.unit_key:
-        snapshot = compile_source(loaded.config, secrets, 1, documents, telemetry)
+        snapshot = compile_source(loaded.config, secrets, 1, documents, estimators, telemetry)
     return Source(
         path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
-        documents, telemetry,
+        documents, estimators, telemetry,
     )  # fmt: skip
 
 

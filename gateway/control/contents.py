@@ -34,7 +34,7 @@ class Contents:
         if answer is None:
             return None
         text = answer_text(answer.body) if answer.body else None
-        return Content(_asked(answer.prompt), text if isinstance(text, str) else None)
+        return Content(_asked(answer.prompt), text if isinstance(text, str) else None, answer.features)
 
     def _forget(self, nonce: bytes) -> Answered | None:
         answer = self._waiting.pop(nonce, None)
@@ -44,7 +44,7 @@ class Contents:
 
 
 def _size(answer: Answered) -> int:
-    return len(answer.body) + len(answer.prompt)
+    return len(answer.body) + len(answer.prompt) + len(answer.features)
 
 
 def _asked(body: bytes) -> object:

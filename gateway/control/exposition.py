@@ -46,6 +46,7 @@ class Exposition:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Labels], list[str]] = {}
+        self._bounds: dict[tuple[str, Labels], tuple[float, ...]] = {}
 
     def counter(
         self, one: Series, totals: Mapping[Labels, float], exemplars: Exemplars | None = None
@@ -63,7 +64,10 @@ class Exposition:
         """The lines of one family."""
         yield _heading(one, "histogram", openmetrics=exemplars is not None)
         for labels, histogram in sums.items():
-            names = self._known.get((one.name, labels)) or self._name_histogram(one, labels)
+            bounds = histogram.bounds or one.buckets
+            names = self._known.get((one.name, labels))
+            if names is None or self._bounds[one.name, labels] != bounds:
+                names = self._name_histogram(one, labels, bounds)
             counts = list(accumulate(histogram.counts))
             counts.append(counts[-1])
             shown = exemplars.of(one, labels) if exemplars is not None else None
@@ -75,10 +79,11 @@ class Exposition:
         names = self._known[one.name, labels] = [f"{one.name}_total{_braces(_pairs(one, labels))} "]
         return names
 
-    def _name_histogram(self, one: Series, labels: Labels) -> list[str]:
+    def _name_histogram(self, one: Series, labels: Labels, buckets: tuple[float, ...]) -> list[str]:
         """Of the sum, of every bucket, of the count."""
+        self._bounds[one.name, labels] = buckets
         pairs = _pairs(one, labels)
-        bounds = [*map(str, one.buckets), "+Inf"]
+        bounds = [*map(str, buckets), "+Inf"]
         names = self._known[one.name, labels] = [
             f"{one.name}_sum{_braces(pairs)} ",
             *[f"{one.name}_bucket{_braces([*pairs, _pair('le', bound)])} " for bound in bounds],

@@ -16,9 +16,9 @@ from gateway.channel.series import Labels
 from gateway.control.entry import Attributed, Entry, encode
 from gateway.control.journal import Full, Journal
 from gateway.control.terms import MILLISECONDS
-from gateway.control.validation.rules import rules_of
-from gateway.control.validation.validation import Validation
-from gateway.control.validation.wire import Rules
+from gateway.validation.rules import rules_of
+from gateway.validation.validation import Validation
+from gateway.validation.wire import Rules
 
 log = logging.getLogger("headgate.control")
 WAITING = 1_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import add
@@ -25,9 +25,11 @@ from prometheus_client.registry import Collector
 from gateway.channel import series
 from gateway.channel.records import Batch, Histogram
 from gateway.channel.series import Labels, Series
+from gateway.control.difficulty_series import difficulty_families
 from gateway.control.exemplars import Exemplars
 from gateway.control.exposition import CLASSIC, OPENMETRICS, Exposition, unit_of, wants_openmetrics
 from gateway.control.exposures import Exposures
+from gateway.control.gains import Drift
 from gateway.control.rollout_series import Shown, families
 from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
@@ -64,6 +66,8 @@ class Metrics(Collector):
         self._snapshot: Snapshot | None = None
         self._since = 0.0
         self._rollouts: Callable[[], tuple[bool, list[Shown]]] = lambda: (False, [])
+        self._drifts: Callable[[], Iterable[Drift]] = lambda: ()
+        self._stale: Mapping[str, bool] = {}
         self._exposition = Exposition()
         self._exemplars = Exemplars()
         self._registry = CollectorRegistry()
@@ -83,7 +87,7 @@ class Metrics(Collector):
             sums = self._histograms[name]
             for labels, delta in histograms.items():
                 known = sums.get(labels)
-                if known is None:
+                if known is None or known.bounds != delta.bounds:  # a route has got another scale
                     sums[labels] = delta
                 else:
                     known.counts = list(map(add, known.counts, delta.counts))
@@ -134,6 +138,14 @@ class Metrics(Collector):
         told = chain.from_iterable(worker.failed_probes for worker in self._alive().values())
         return sum(failed for *place, failed in told if place == [route, variant])
 
+    def show_drifts(self, drifts: Callable[[], Iterable[Drift]]) -> None:
+        """`drifts` is asked at every scrape: how far requests are from what models were trained on."""
+        self._drifts = drifts
+
+    def models(self, stale: Mapping[str, bool]) -> None:
+        """By route that estimates: whether its model's file cannot be used as it is."""
+        self._stale = stale
+
     def show_rollouts(self, shown: Callable[[], tuple[bool, list[Shown]]]) -> None:
         """`shown` is asked at every scrape: whether this replica leads, and how rollouts stand."""
         self._rollouts = shown
@@ -162,9 +174,9 @@ class Metrics(Collector):
         """So many requests, spans or reports of figures could not be sent; 0 shows that telemetry is on."""
         self._lost[signal] += count
 
-    def reload_failed(self) -> None:
-        """An edit of the configuration was refused."""
-        self._reload_failures += 1
+    def reload_failed(self, count: int = 1) -> None:
+        """An edit of the configuration, or of files that it names, was refused."""
+        self._reload_failures += count
 
     # ── what is seen ─────────────────────────────────────────────────────────────────────────────────
 
@@ -208,6 +220,7 @@ class Metrics(Collector):
         yield from self._snapshot_gauges()
         yield from self._evidence()
         yield from families(*self._rollouts())
+        yield from difficulty_families(self._stale, self._drifts(), self._snapshot)
         yield CounterMetricFamily(
             "headgate_config_reload_failures",
             "Edits of the configuration that were refused.",

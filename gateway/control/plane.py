@@ -23,6 +23,7 @@ from gateway.control.controller.keep import keep
 from gateway.control.controller.rollouts import Rollouts
 from gateway.control.event_log.event_log import EventLog
 from gateway.control.exposures import Exposures
+from gateway.control.gains import Gains
 from gateway.control.homes import Homes
 from gateway.control.intake import Intake
 from gateway.control.journal import open_journal
@@ -37,6 +38,7 @@ from gateway.control.terms import terms_of
 from gateway.state import Unusable, adopt_unit_key, replica_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
+from routing.difficulty.thresholds import Told, adjusted
 from routing.request_id import Opener
 from routing.snapshot import Snapshot
 
@@ -67,6 +69,7 @@ class Plane:
     """Takes in what workers report; gives out what is to be served."""
 
     def __init__(self, source: Source, supervisor: Link, workers: Sequence[Link], metrics: Metrics) -> None:
+        self.source = source
         self.metrics = metrics
         self.exposures = Exposures()
         self.ready = False
@@ -88,6 +91,8 @@ class Plane:
         self.rollouts = Rollouts(
             self.store, replica_of(source.state), source.documents, metrics, self._moved, self._share_secret
         )  # fmt: skip
+        self.gains = Gains(self._adjust)
+        metrics.show_drifts(self.gains.drifts)
         self._moving: asyncio.Task[None] | None = None
         self._adopting = asyncio.Lock()
         self.sending: Sending | None = None
@@ -102,6 +107,11 @@ class Plane:
         """What is being served."""
         return self.source.snapshot
 
+    def _adjust(self, told: Told) -> None:
+        """Thresholds have moved: under the same revision, because nothing else has."""
+        self.source = replace(self.source, snapshot=adjusted(self.source.snapshot, told))
+        self.metrics.serves(self.source.snapshot, self.source.since)
+
     def _take(self, source: Source) -> None:
         self.source = source
         self.opener = self.intake.opener = Opener(source.snapshot.signing_keys)
@@ -111,7 +121,9 @@ class Plane:
         self.rollouts.take(source.loaded.config)
         self.judge.learn(source.loaded.config)
         self.log.take(source.loaded.config.capture)
+        self.gains.take(source.snapshot)
         self.metrics.serves(source.snapshot, source.since)
+        self.metrics.models(source.estimators.stale(source.loaded.config))
         if self.sending is not None:
             self.sending.serves(world_of(source.loaded.config, source.snapshot))
         # After a control plane was killed between telling the supervisor and telling the workers, its
@@ -129,6 +141,7 @@ class Plane:
             before = self.source
             revision = max(source.snapshot.revision, before.snapshot.revision + 1)
             source = source.moved(before.secrets, dict(self.rollouts.documents), revision, time())
+            source = replace(source, snapshot=adjusted(source.snapshot, self.gains.told))
             await self._supervisor.send(Kind.SOURCE, source.dump())
             self._take(source)
 
@@ -194,13 +207,16 @@ class Plane:
             if kind is Kind.BATCH:
                 batch = decode(message)
                 self.metrics.merge(batch)
+                self.gains.heard(worker)
                 if self.sending is not None:
                     self.sending.add(message, sum(len(exposures) for _, exposures in batch.exposures))
                 for line, exposures in batch.exposures:
                     self.exposures.add(line, exposures)
                     self.ledger.add(line, exposures)
                     self.rollouts.add(line, exposures)
+                    self.gains.add(line, exposures)
                     self.log.exposures(line, exposures, self.contents.of)
+                self.gains.look()
             elif kind is Kind.OUTCOMES:
                 self._take_outcomes(worker, decode_handed(message))
             elif kind is Kind.ANSWER:
@@ -218,8 +234,8 @@ class Plane:
 
     def _look_at(self, answer: answers.Answered) -> None:
         self.judge.answered(answer)
-        if self.log.content:
-            self.contents.add(answer)
+        if self.log.captures:
+            self.contents.add(answer if self.log.content else msgspec.structs.replace(answer, body=b""))
 
     def _take_outcomes(self, worker: Link, handed: Handed) -> None:
         """Answers the worker when they are durable; handed in again meanwhile, they are being answered."""

@@ -96,6 +96,14 @@ class Reloader:
             await self._plane.roll()
         for warning in source.loaded.warnings:
             log.warning("%s", warning)
+        self._plane.metrics.reload_failed(self._faulty(source))
+
+    def _faulty(self, source: Source) -> int:
+        """Tells of models that cannot be used; returns how many there are."""
+        faults = source.estimators.faults(source.loaded.config)
+        for fault in faults:
+            log.error("%s", fault)
+        return len(faults)
 
     def _refuse(self, problems: list[str], changed: bool) -> None:
         if problems == self._refused and not changed:

@@ -76,6 +76,7 @@ def _readable(line: Line, exposure: Exposure) -> dict[str, object]:
     fields = msgspec.structs.asdict(line) | msgspec.structs.asdict(exposure)
     fields["time"] = _time(exposure.time)
     fields["trace"] = exposure.trace.hex() or None
+    fields["task"], fields["figure"] = (exposure.task, exposure.figure) if exposure.task else (None, None)
     fields["cost"] = exposure.cost if exposure.cost >= 0 else None
     return {name: value for name, value in fields.items() if name not in HIDDEN}
 

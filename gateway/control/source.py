@@ -17,12 +17,15 @@ from pathlib import Path
 from config.load import Loaded
 from config.schema import Config
 from gateway.control.controller.wishes import states_of, wishes_of
+from gateway.control.estimators import Estimators
 from gateway.control.telemetry.settings import Telemetry
 from gateway.providers.registry import verify
 from gateway.store.registry import make
 from routing.compile import compile_snapshot
 from routing.rollout.document import Document
 from routing.snapshot import Snapshot
+
+NO_ESTIMATORS = Estimators()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,25 @@ class Source:
     snapshot: Snapshot
     since: float
     documents: Mapping[str, Document] = field(default_factory=dict)
+    estimators: Estimators = NO_ESTIMATORS
+    """As last read well: a start after a crash has them, too."""
     telemetry: Telemetry | None = None
     """What the environment asks to be sent; the same for as long as the gateway runs."""
 
     def succeeded_by(self, loaded: Loaded, prints: Mapping[Path, bytes], now: float) -> Source:
         """The source after a good edit: the next revision. Raises ProviderRefused, StoreRefused."""
+        estimators = self.estimators.read(loaded.config)
+        revision = self.snapshot.revision + 1
         snapshot = compile_source(
-            loaded.config, self.secrets, self.snapshot.revision + 1, self.documents, self.telemetry
+            loaded.config, self.secrets, revision, self.documents, estimators, self.telemetry
         )
-        return replace(self, loaded=loaded, prints=prints, snapshot=snapshot, since=now)
+        return replace(
+            self, loaded=loaded, prints=prints, snapshot=snapshot, since=now, estimators=estimators
+        )
 
     def moved(self, secrets: Secrets, documents: Mapping[str, Document], revision: int, now: float) -> Source:
         """The same configuration under a new revision, with rollouts and secrets as they are now."""
-        snapshot = _compile(self.loaded.config, secrets, revision, documents, self.telemetry)
+        snapshot = _compile(self.loaded.config, secrets, revision, documents, self.estimators, self.telemetry)
         return replace(self, secrets=secrets, documents=documents, snapshot=snapshot, since=now)
 
     def dump(self) -> bytes:
@@ -82,6 +91,7 @@ def compile_source(
     secrets: Secrets,
     revision: int,
     documents: Mapping[str, Document],
+    estimators: Estimators = NO_ESTIMATORS,
     telemetry: Telemetry | None = None,
 ) -> Snapshot:
     """The snapshot of a configuration, its rollouts as the documents have them.
@@ -89,7 +99,7 @@ def compile_source(
     Raises ProviderRefused when a worker could not make the provider of an upstream, StoreRefused for a store
     that cannot be. Not to be called where an event loop runs.
     """
-    snapshot = _compile(config, secrets, revision, documents, telemetry)
+    snapshot = _compile(config, secrets, revision, documents, estimators, telemetry)
     make(config.store.url.get_secret_value(), Path(), snapshot.signing_keys)
     asyncio.run(_verify(snapshot))
     return snapshot
@@ -109,12 +119,18 @@ def _compile(
     secrets: Secrets,
     revision: int,
     documents: Mapping[str, Document],
+    estimators: Estimators,
     telemetry: Telemetry | None,
 ) -> Snapshot:
     keys = signing_keys_of(config, secrets)
     states = states_of(wishes_of(config).values(), documents)
     snapshot = compile_snapshot(
-        config, revision=revision, signing_keys=keys, unit_key=secrets.unit_key, rollouts=states
+        config,
+        revision=revision,
+        signing_keys=keys,
+        unit_key=secrets.unit_key,
+        rollouts=states,
+        estimators=estimators.known,
     )
     return snapshot if telemetry is None else replace(snapshot, tracing=telemetry.tracing)
 

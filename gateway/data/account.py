@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add
 from time import time_ns
 from typing import Any
 
@@ -11,10 +12,23 @@ from gateway.channel.records import Line
 from gateway.channel.spans import Spans
 from routing.cost import Usage
 from routing.decision import Decision
+from routing.difficulty.explicit import UNKNOWN
 from routing.request_id import Identity, Sealer, identity_of
 from routing.snapshot import Key, Rollout
 
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """The first step of a cascade: `verdict` on its answer is `passed`, `failed` or `skipped`.
+
+    When another answer was served, `variant` gave the first one; its usage and cost come on top.
+    """
+
+    verdict: str
+    variant: str = ""
+    usage: Usage | None = None
+    cost: float | None = None
 
 
 class Account(msgspec.Struct, gc=False):
@@ -26,7 +40,7 @@ class Account(msgspec.Struct, gc=False):
     the one asked, `streamed` tells whether a stream was asked for,
     `estimated` that usage was not told and is a guess; `first_token` seconds from the request to a stream's
     first event out, 0 when none; `trace` is the id of the trace that it belongs to, if any, and `spans` what
-    telemetry wants to know of it, where that is on.
+    telemetry wants to know of it, where that is on; `cascade` is there when a first answer was judged.
     """
 
     nonce: bytes
@@ -50,6 +64,7 @@ class Account(msgspec.Struct, gc=False):
     status: str = "client_error"
     trace: bytes = b""
     spans: Spans | None = None
+    cascade: Judged | None = None
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""
@@ -80,11 +95,16 @@ class Account(msgspec.Struct, gc=False):
     def exposure(self, time: float, duration: float) -> tuple[object, ...]:
         """The fields of the record of a routed request; `time` is the wall clock at its end."""
         usage = self.usage or _NOTHING
+        if self.cascade is not None and self.cascade.usage is not None:
+            usage = Usage(*map(add, usage, self.cascade.usage))
         fields = (
             self.nonce, time, self.sealed, self.unit, duration, self.first_token, self.attempts, usage.input,
             usage.cached_input, usage.output, usage.reasoning, -1.0 if self.cost is None else self.cost,
             self.items,
         )  # fmt: skip
+        difficulty = self.decision.difficulty if self.decision is not None else UNKNOWN
+        if difficulty.gain is not None:
+            return (*fields, self.trace, self.spans, difficulty.task, difficulty.gain)
         return (*fields, self.trace, self.spans) if self.trace or self.spans is not None else fields
 
 

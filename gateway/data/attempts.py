@@ -82,6 +82,11 @@ class Attempts(msgspec.Struct):
     _breakers: Breakers
     _asked: dict[str, float] = {}
 
+    @property
+    def judgeable(self) -> bool:
+        """Whether a whole answer will have a text to judge: not a stream, nor a promise of one."""
+        return self._endpoint.answers and not self._stream and self._body.get("background") is not True
+
     async def first_answer(self) -> Attempt:
         """The first attempt whose answer the client may have, else the last one made.
 
@@ -103,6 +108,19 @@ class Attempts(msgspec.Struct):
         if attempt is None:
             variant = variants[least_bad([self._breakers[one.name] for one in variants], monotonic())]
             attempt = await self._attempt(variant, self._call(variant))
+        return attempt
+
+    async def another(self, variant: Variant) -> Attempt | None:
+        """What one more variant answers, without fallbacks; None when its breaker is open or time is up."""
+        if monotonic() >= self._deadline:
+            return None
+        if not self._admits(variant):
+            self._account.passed_over += (variant.name,)
+            return None
+        call = self._call(variant)
+        attempt = await self._attempt(variant, call)
+        if attempt.result is not Result.OK:
+            attempt, _ = await self._retry(attempt, call)
         return attempt
 
     def _in_order(self) -> tuple[Variant, ...]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
 
 from gateway.channel.answers import LARGEST, Answered, encode
 from gateway.data.account import Account
 from gateway.data.tracing import LAST
+from routing.difficulty.features import hashed_features
+from routing.difficulty.text import text_of
 from routing.request_id import identity_of
 
 
@@ -43,13 +48,32 @@ class Capture:
         self._send = send
         self._dropped = dropped
 
-    def answered(self, account: Account, body: bytes, prompt: bytes) -> None:
-        """A request of a route that captures has been answered; `prompt`: its body, where that is wanted."""
+    def answered(self, account: Account, body: bytes, prompt: bytes, features: bytes = b"") -> None:
+        """A request of a route that captures has been answered.
+
+        `prompt` is its body and `features` are its prompt's as JSON, where they are wanted.
+        """
         decision, key = account.decision, account.key
         assert decision is not None and key is not None
         identity = tuple(identity_of(decision, key, account.sealed))
         text = body if len(body) <= LARGEST else b""
         asked = prompt if len(prompt) <= LARGEST else b""
-        message = Answered(identity, account.nonce, decision.route.name, decision.variant.name, text, asked)
+        message = Answered(
+            identity, account.nonce, decision.route.name, decision.variant.name, text, asked, features
+        )
         if not self._send(encode(message)):
             self._dropped()
+
+
+def features_of(body: Mapping[str, Any], task: str) -> bytes:
+    """What a request's text is made of, hashed, as JSON; empty without a text, or without one to be read.
+
+    `task` is what it was taken for, empty where nothing was estimated.
+    """
+    try:
+        text = text_of(body)
+        if not text or text.isspace():
+            return b""
+        return msgspec.json.encode({"task": task or None, **hashed_features(body)})
+    except Exception:  # whatever a client can write, it must not fail the request
+        return b""

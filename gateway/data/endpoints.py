@@ -44,6 +44,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     relay: type[Relay] = Relay
     splitter: type[Splitter] = Splitter
     decide: Callable[[Snapshot, Facts], Decision] = decide
+    answers: bool = True
+    """Whether what comes back is a model's answer, which validators can judge."""
 
 
 def decide_aside(snapshot: Snapshot, facts: Facts) -> Decision:
@@ -62,14 +64,18 @@ ENDPOINTS: dict[bytes, Endpoint] = {
         name="completions", path="/completions", check=check_completion, shape=shape_completion
     ),
     b"/v1/embeddings": Endpoint(
-        name="embeddings", path="/embeddings", check=check_embeddings, shape=shape_embeddings
+        name="embeddings",
+        path="/embeddings",
+        check=check_embeddings,
+        shape=shape_embeddings,
+        answers=False,
     ),
     b"/v1/responses": RESPONSES,
     b"/v1/responses/compact": msgspec.structs.replace(
-        RESPONSES, path="/responses/compact", decide=decide_aside
+        RESPONSES, path="/responses/compact", decide=decide_aside, answers=False
     ),
     b"/v1/responses/input_tokens": msgspec.structs.replace(
-        RESPONSES, path="/responses/input_tokens", read=read_counted, decide=decide_aside
+        RESPONSES, path="/responses/input_tokens", read=read_counted, decide=decide_aside, answers=False
     ),
 }
 """By the path of a POST."""

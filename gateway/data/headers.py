@@ -38,8 +38,15 @@ def response_headers(table: Table, account: Account, date: bytes, *, priced: boo
         b"" if difficulty is None else b"x-headgate-difficulty: %g\r\n" % difficulty,
         b"" if cost is None or not priced else b"x-headgate-cost-usd: %.9f\r\n" % cost,
         _VALIDATE if decision.wants_outcome else b"",
-        b"x-headgate-breaker: %b\r\n" % ", ".join(passed_over).encode() if passed_over else b"",
+        _seldom(account) if passed_over or account.cascade is not None else b"",
     )  # fmt: skip
+
+
+def _seldom(account: Account) -> bytes:
+    """What only some answers say: whose breaker was open, what became of a cascade's first answer."""
+    passed_over, cascade = account.passed_over, account.cascade
+    breaker = b"x-headgate-breaker: %b\r\n" % ", ".join(passed_over).encode() if passed_over else b""
+    return breaker + (b"" if cascade is None else b"x-headgate-cascade: %b\r\n" % cascade.verdict.encode())
 
 
 Values = Callable[[dict[bytes, bytes]], Any]

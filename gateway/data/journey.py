@@ -21,7 +21,8 @@ from gateway.data.attempt import Attempt
 from gateway.data.attempts import Attempts, RetryBudget
 from gateway.data.authenticate import authenticate
 from gateway.data.breakers import NONE, outside
-from gateway.data.capture import Capture, Captured
+from gateway.data.capture import Capture, Captured, features_of
+from gateway.data.cascade import Cascades
 from gateway.data.check import model_of
 from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
 from gateway.data.errors import (
@@ -79,6 +80,7 @@ class Service:
         self.reports: Reports | None = None
         self.capture: Capture | None = None
         self.homes: Homes | None = None
+        self.cascades = Cascades()
         self.ready = False
         self.leaving = False
         self.draining = False
@@ -214,12 +216,16 @@ class Service:
             begin(account, headers, table.tracing, endpoint.path)
 
         route = decision.route
+        deadline = monotonic() + route.timeouts.total
         attempts = Attempts(
             table, self.recorder, self.budget, account, decision,
-            endpoint, body, request.head, account.streamed,
-            monotonic() + route.timeouts.total, route.retries, breakers,
+            endpoint, body, request.head, account.streamed, deadline, route.retries, breakers,
         )  # fmt: skip
-        attempt = await attempts.first_answer()
+        attempt = await (
+            self.cascades.answer(decision, attempts, account, deadline)
+            if decision.reason == "cascade"
+            else attempts.first_answer()
+        )
         if attempt.result is not Result.OK:
             self._failed(request, table, account, attempt)
             return
@@ -254,17 +260,30 @@ class Service:
         """What else becomes of a request that was answered: somebody wants to see it, or it has a shadow."""
         decision = account.decision
         if captured is not None:
-            self._captured(request, table.snapshot, account, attempt, captured)
+            self._captured(request, table.snapshot, account, attempt, captured, facts)
         if decision is not None and decision.segment.shadow is not None and account.status == "ok":
             self.shadows.copy(table, endpoint, decision, facts, request.head, account.served)
 
     def _captured(
-        self, request: Request, snapshot: Snapshot, account: Account, attempt: Attempt, captured: Captured
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        account: Account,
+        attempt: Attempt,
+        captured: Captured,
+        facts: Facts,
     ) -> None:
         """Hands an answer that the control plane wants to see to it."""
-        if self.capture is not None:
+        if self.capture is None:
+            return
+        decision, answer, features = account.decision, b"", b""
+        assert decision is not None
+        if snapshot.content or decision.route.judged:
             answer = attempt.body if attempt.splitter is None else captured.whole()
-            self.capture.answered(account, answer, request.body() if snapshot.content else b"")
+        if snapshot.features:
+            features = features_of(facts.body, decision.difficulty.task)
+        prompt = request.body() if snapshot.content else b""
+        self.capture.answered(account, answer, prompt, features)
 
     async def _followed(self, table: Table, body: dict[str, Any], key: Key) -> Home | None:
         """The home of the response that a request follows, if it is known. Raises GatewayError.

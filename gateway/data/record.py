@@ -12,8 +12,9 @@ from time import time
 from gateway.channel import series
 from gateway.channel.records import Deltas, Exposures, Histogram, Line, encode
 from gateway.channel.series import Labels
-from gateway.data.account import Account
-from routing.decision import Decision
+from gateway.data.account import Account, Judged
+from routing.decision import Decision, Score
+from routing.difficulty.explicit import UNKNOWN
 
 FLUSH = 0.1
 """Seconds between two messages."""
@@ -24,7 +25,7 @@ TOKEN_TYPES = ("input", "cached_input", "output", "reasoning")
 
 
 class Durations:
-    """A histogram being filled."""
+    """A histogram being filled: of seconds, or of scores."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -38,14 +39,19 @@ class Durations:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
-    def into(self, histograms: dict[Labels, Histogram], labels: Labels) -> None:
-        """Adds what was observed, if anything, to the histogram of these labels."""
+    def into(
+        self, histograms: dict[Labels, Histogram], labels: Labels, bounds: tuple[float, ...] = ()
+    ) -> None:
+        """Adds what was observed, if anything, to the histogram of these labels.
+
+        `bounds` are told where they are not the series' own; what was observed with others is left out.
+        """
         if not any(self.counts):
             return
         known = histograms.get(labels)
         if known is None:
-            histograms[labels] = Histogram(self.counts, self.total)
-        else:
+            histograms[labels] = Histogram(self.counts, self.total, bounds)
+        elif known.bounds == bounds:
             known.counts = [one + other for one, other in zip(known.counts, self.counts, strict=True)]
             known.sum += self.total
 
@@ -59,7 +65,7 @@ class Counts:
 
     __slots__ = (
         "cached_input", "cost", "durations", "exposures", "first", "first_tokens", "input",
-        "invalid", "items", "output", "reasoning", "requests", "unpriced",
+        "invalid", "items", "output", "reasoning", "requests", "scores", "unpriced",
     )  # fmt: skip
 
     def __init__(self, line: Line, first: Decision) -> None:
@@ -70,6 +76,7 @@ class Counts:
         self.cost = 0.0
         self.durations = Durations(series.SECONDS)
         self.first_tokens = Durations(series.SECONDS)
+        self.scores = Durations(first.route.difficulty.buckets)
 
 
 class Copies:
@@ -117,6 +124,9 @@ class Recorder:
         self._lines: dict[tuple[object, ...], Counts] = {}
         self._unrouted: dict[Labels, float] = {}
         self._handed_on: dict[Labels, float] = {}
+        self._unestimated: dict[Labels, float] = {}
+        self._cascades: dict[Labels, float] = {}
+        self._beside: dict[Labels, float] = {}
         self._attempts: dict[Labels, Durations] = {}
         self._overhead = Durations(series.OVERHEAD_SECONDS)
         self._exposures = 0
@@ -164,8 +174,8 @@ class Recorder:
             line = self._lines[place] = Counts(account.line(), decision)
         line.requests += 1
         line.items += account.items
-        if difficulty.invalid:
-            line.invalid += 1
+        if difficulty is not UNKNOWN:
+            self._scored(line, difficulty)
         usage = account.usage
         if usage is not None:
             line.input += usage.input
@@ -176,6 +186,8 @@ class Recorder:
             line.cost += account.cost
         elif account.status == "ok":
             line.unpriced += 1
+        if account.cascade is not None:
+            self._cascaded(decision, account.cascade)
         duration = now - account.started
         line.durations.observe(duration)
         if account.first_token:
@@ -186,6 +198,22 @@ class Recorder:
             line.exposures.add(account.exposure(time(), duration))
         else:
             self.dropped += 1
+
+    def _scored(self, line: Counts, difficulty: Score) -> None:
+        """Counts a difficulty, and what was wrong with it."""
+        if difficulty.value is not None:
+            line.scores.observe(difficulty.value)
+        if difficulty.invalid:
+            line.invalid += 1
+        if difficulty.reason:
+            _add(self._unestimated, (line.first.route.name, difficulty.reason), 1)
+
+    def _cascaded(self, decision: Decision, judged: Judged) -> None:
+        """Counts a cascade's verdict, and the tokens of its first step where another answer was served."""
+        route = decision.route.name
+        _add(self._cascades, (route, decision.segment.name, judged.verdict), 1)
+        for kind, tokens in zip(TOKEN_TYPES, judged.usage or (), strict=False):
+            _add(self._beside, (route, judged.variant, kind), tokens)
 
     def flush(
         self,
@@ -211,6 +239,10 @@ class Recorder:
                 _add(counters[series.APPLICATION_REQUESTS.name], (application, OTHER, status), count)
         for line in self._lines.values():
             _count(counters, line)
+        for labels, tokens in self._beside.items():
+            _add(counters[series.TOKENS.name], labels, tokens)
+        counters[series.DIFFICULTY_UNESTIMATED.name] = self._unestimated
+        counters[series.CASCADES.name] = self._cascades
         counters[series.PASSTHROUGH.name] = self._handed_on
         if self._copies.ended:
             counters |= self._copies.counters()
@@ -226,6 +258,8 @@ class Recorder:
             place = common.route, common.segment, common.variant
             line.durations.into(histograms[series.REQUEST_DURATION.name], place)
             line.first_tokens.into(histograms[series.FIRST_TOKEN.name], place)
+            scores = histograms[series.DIFFICULTY_SCORE.name]
+            line.scores.into(scores, (common.route, line.first.difficulty.source), line.scores.bounds)
         for (upstream, variant, _), durations in self._attempts.items():
             durations.into(histograms[series.ATTEMPT_DURATION.name], (upstream, variant))
         if self._copies.durations:

@@ -11,7 +11,7 @@ import re
 from time import monotonic
 from typing import Any
 
-from gateway.data.account import Account
+from gateway.data.account import Account, Judged
 from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
@@ -37,6 +37,14 @@ def note_usage(account: Account, variant: Variant, usage: Usage | None) -> None:
     account.usage = usage
     if price is not None and (usage is not None or not (price.input or price.output)):
         account.cost = cost_usd(usage or Usage(0), price)
+    if account.cascade is not None and account.cascade.variant:
+        _charge(account, account.cascade)
+
+
+def _charge(account: Account, first: Judged) -> None:
+    """Adds what a cascade's first step cost; the sum is unknown with either of them."""
+    known = account.cost is not None and first.cost is not None
+    account.cost = (account.cost or 0.0) + (first.cost or 0.0) if known else None
 
 
 def estimate_usage(account: Account, attempt: Attempt, body: dict[str, Any]) -> None:

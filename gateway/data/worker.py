@@ -34,6 +34,7 @@ from gateway.channel import homes as wire
 from gateway.channel import series
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import decode_receipts
+from gateway.channel.thresholds import decode as decode_thresholds
 from gateway.data.app import make_application
 from gateway.data.breakers import failing, open_ones
 from gateway.data.capture import Capture
@@ -45,6 +46,7 @@ from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused, prepare, within_reach
+from routing.difficulty.thresholds import adjusted
 from routing.snapshot import Snapshot
 
 SWEEP = 0.25
@@ -133,6 +135,7 @@ class Worker:
         await serving
         await service.shadows.close()
         ticking.cancel()
+        await service.cascades.close()
         await self._flush_last()
 
     def _on_message(self, kind: Kind, message: bytes) -> None:
@@ -144,6 +147,9 @@ class Worker:
             self._reports.answered(decode_receipts(message))
         elif kind is Kind.HOME and self._service is not None and self._service.homes is not None:
             self._service.homes.told(wire.decode_told(message))
+        elif kind is Kind.THRESHOLDS and self._service is not None:
+            table = self._service.table
+            table.snapshot = adjusted(table.snapshot, decode_thresholds(message))
         elif kind is Kind.LAME_DUCK and self._service is not None:
             self._service.ready = False
             self._service.leaving = True

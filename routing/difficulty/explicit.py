@@ -43,8 +43,14 @@ def explicit_score(difficulty: Difficulty, headers: Mapping[bytes, bytes], body:
     return INVALID if invalid else UNKNOWN
 
 
-def _score(difficulty: Difficulty, rating: float, source: str, invalid: bool) -> Score:
+def placed(difficulty: Difficulty, value: float) -> tuple[float, str, int]:
+    """A difficulty, its stratum and the stratum's index."""
     if not difficulty.strata:
-        return Score(rating, source, "none", 0, invalid)
-    band = bisect_right(difficulty.strata, rating)
-    return Score(rating, source, difficulty.labels[band], band + 1, invalid)
+        return value, "none", 0
+    band = bisect_right(difficulty.strata, value)
+    return value, difficulty.labels[band], band + 1
+
+
+def _score(difficulty: Difficulty, rating: float, source: str, invalid: bool) -> Score:
+    value, stratum, index = placed(difficulty, rating)
+    return Score(value, source, stratum, index, invalid)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import pytest
 
+from routing.difficulty.dense import NAMES
 from tests.integration.conftest import KEYS
 from tests.support.event_log import events as logged_events
 from tests.support.gateway import hash_of, running_gateway
@@ -83,3 +86,14 @@ def test_with_content_it_is_kept_but_for_what_is_redacted(logged):
     exposure = next(event for event in events if event["type"] == "exposure")
     assert exposure["prompt"] == '[{"role":"user","content":"canary-prompt from [redacted]"}]'
     assert exposure["answer"] == "hello"
+
+
+def test_features_are_kept_without_the_text(logged):
+    events, everything = logged("{features: true}")
+    exposure = next(event for event in events if event["type"] == "exposure")
+    features = exposure["features"]
+    assert f"{crc32(b'canary'):08x}" in features["words"] and len(features["dense"]) == len(NAMES)
+    assert "prompt" not in exposure and "answer" not in exposure
+    for canary in ("canary-prompt", "canary", "hello", "example"):
+        assert canary not in str(events)
+        assert canary.encode() not in everything

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from gateway.control.validation import process, validation
-from gateway.control.validation.child import MEMORY
-from gateway.control.validation.validation import LARGEST_BODY, PAUSE, Validation
-from gateway.control.validation.wire import Rule, Rules
+from gateway.validation import process, validation
+from gateway.validation.child import MEMORY
+from gateway.validation.validation import LARGEST_BODY, PAUSE, Validation
+from gateway.validation.wire import Rule, Rules
 from routing.validators.pieces import LARGEST
 from routing.validators.verdict import Failed, Passed, Reason, Skipped
 from tests.support.processes import alive
@@ -254,7 +254,7 @@ def test_without_an_interpreter_answers_are_skipped(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_child_that_never_lives_is_not_started_for_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "MODULE", "gateway.control.validation.nowhere")
+    monkeypatch.setattr(process, "MODULE", "gateway.validation.nowhere")
     monkeypatch.setattr(validation, "PAUSE", 0.5)
     assert PAUSE > 0.5
 
@@ -270,8 +270,8 @@ def test_a_child_that_never_lives_is_not_started_for_every_answer(monkeypatch: p
 
 PARENT = """
 import asyncio, sys
-from gateway.control.validation.validation import Validation
-from gateway.control.validation.wire import Rule, Rules
+from gateway.validation.validation import Validation
+from gateway.validation.wire import Rule, Rules
 
 async def main():
     subject = Validation()

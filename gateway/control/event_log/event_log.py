@@ -74,8 +74,9 @@ class EventLog:
 
     def take(self, capture: Capture) -> None:
         """What is captured from now on, and how long it is kept: at the start and after a reload."""
-        self.content = capture.content
-        """Whether prompts and answers are captured."""
+        self.content, self._features = capture.content, capture.features
+        self.captures = self.content or self._features
+        """Whether anything of prompts and answers (`content`) is captured."""
         self._redaction = Redaction(capture.redact)
         self._segments.retention = capture.retention
         self._segments.max_size = capture.max_size
@@ -90,11 +91,16 @@ class EventLog:
         begin = line_event(line)
         for exposure in exposures:
             event = exposure_event(exposure)
-            if self.content:
-                said = content(exposure.nonce)
-                event.prompt = content_text(said.prompt, self._redaction) if said else None
-                event.answer = content_text(said.answer, self._redaction) if said else None
+            if self.captures:
+                self._capture(event, content(exposure.nonce))
             self._add(begin, event)
+
+    def _capture(self, event: ExposureEvent, said: Content | None) -> None:
+        if self.content:
+            event.prompt = content_text(said.prompt, self._redaction) if said else None
+            event.answer = content_text(said.answer, self._redaction) if said else None
+        if self._features:
+            event.features = msgspec.Raw(said.features) if said and said.features else None
 
     def outcome(
         self, nonce: bytes, time: float, source: str, report: Reported, status: str, place: Place = NOWHERE

@@ -1,8 +1,9 @@
 """What the event log says of a request and of an outcome: a JSON object, whose fields keep their types.
 
 Names are those of `GET /admin/v1/requests/{request_id}`. A field is there with every event of its type, null
-when there is nothing to say, but for `prompt` and `answer`: those are there when content is captured. Both
-are text, so that a column of them has one type; what is not text is written as the JSON text that it is.
+when there is nothing to say, but for `prompt` and `answer`, which are there when content is captured, and
+`features`, when those are. The first two are text, so that a column of them has one type; what is not text is
+written as the JSON text that it is.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ LARGEST = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was asked and what was answered, as text or as any JSON value; None: unknown."""
+    """What was asked and what was answered, as text or as any JSON value; None: unknown.
+
+    `features` are the prompt's as JSON; empty: none.
+    """
 
     prompt: object
     answer: object
+    features: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class ExposureEvent(msgspec.Struct, gc=False):
     items: int
     prompt: str | None | msgspec.UnsetType = msgspec.UNSET
     answer: str | None | msgspec.UnsetType = msgspec.UNSET
+    features: msgspec.Raw | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class OutcomeEvent(msgspec.Struct, tag_field="type", tag="outcome", gc=False):

@@ -114,7 +114,7 @@ def key(name: str, rest: str = "", hash: str = HASH) -> str:
         ),
         (
             "variant: base\ndifficulty: {estimate: x}",
-            "10: routes.solver.difficulty.estimate: must be none, or",
+            "10: routes.solver.difficulty.estimate: must be none, heuristic, or",
         ),
         (
             "variant: base\ndifficulty: {scale: elo}",

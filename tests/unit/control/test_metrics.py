@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.channel import series
-from gateway.channel.records import Batch, Deltas
+from gateway.channel.records import Batch, Deltas, Histogram
 from gateway.control.metrics import Metrics
 
 LABELS = ("solver", "all", "base", "base", "none", "ok")
@@ -54,3 +54,18 @@ def test_one_that_was_started_again_takes_its_predecessors_place():
     say(metrics, 0, 100.0)
     say(metrics, 0, 60.0)
     assert values(metrics, series.RESIDENT) == [({"worker": "0"}, 60.0)]
+
+
+def test_scores_are_counted_on_their_routes_scale():
+    metrics = Metrics("1")
+    labels = ("solver", "estimate")
+
+    def score(counts, total, bounds):
+        histogram = Histogram(counts, total, bounds)
+        metrics.merge(Batch(Deltas(0, {}, {series.DIFFICULTY_SCORE.name: {labels: histogram}}, {}), []))
+        found = values(metrics, series.DIFFICULTY_SCORE.name)
+        return {labels.get("le"): value for labels, value in found if "le" in labels}
+
+    score([1, 0, 1], 30.0, (10.0, 20.0))
+    assert score([0, 2, 0], 30.0, (10.0, 20.0)) == {"10.0": 1.0, "20.0": 3.0, "+Inf": 4.0}
+    assert score([1, 0], 1.0, (2.0,)) == {"2.0": 1.0, "+Inf": 1.0}, "another scale begins anew"

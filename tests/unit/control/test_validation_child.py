@@ -7,9 +7,9 @@ from io import BytesIO
 
 import pytest
 
-from gateway.control.validation import child
-from gateway.control.validation.child import OUT_OF_MEMORY, Judge, serve
-from gateway.control.validation.wire import HEAD, Request, Rule, Rules, decode_reply, frame
+from gateway.validation import child
+from gateway.validation.child import OUT_OF_MEMORY, Judge, serve
+from gateway.validation.wire import HEAD, Request, Rule, Rules, decode_reply, frame
 from routing.validators.verdict import Failed, Passed, Reason, Skipped
 
 RULES = Rules.of([Rule("json", {}), Rule("regex", {"pattern": "a"})])

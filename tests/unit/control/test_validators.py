@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 from config import validators
 from config.load import parse
-from gateway.control.validation.registry import VALIDATORS, make
-from gateway.control.validation.rules import rules_of
-from gateway.control.validation.wire import Reply, Rule, Rules, decode_reply, frame
+from gateway.validation.registry import VALIDATORS, make
+from gateway.validation.rules import rules_of
+from gateway.validation.wire import Reply, Rule, Rules, decode_reply, frame
 from routing.validators.verdict import Failed, Passed, Reason, Skipped, Verdict
 
 CONFIGURED = """

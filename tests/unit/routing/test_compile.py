@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,6 +178,7 @@ def test_segments() -> None:
     ]
     assert isinstance(chained.assignment, Cascade)
     assert (chained.assignment.first.name, chained.assignment.then.name) == ("gemini", "base")
+    assert chained.assignment.count == len(msgspec.msgpack.decode(chained.assignment.rules)) > 0
     assert isinstance(rest.assignment, Fixed) and rest.assignment.variant.name == "gemini"
     assert rest.conditions == ()
 

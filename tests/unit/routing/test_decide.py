@@ -161,9 +161,18 @@ def test_weights_sum_to_the_whole(shares: list[int]) -> None:
     assert {each.name for each, _ in drawn} <= {each.name for share, each in named if share}
 
 
-def test_a_cascade_begins_with_its_first() -> None:
-    decision = decide(only(Cascade(GEMINI, BASE)), facts())
+def test_a_cascade_begins_with_its_first_and_goes_on_with_its_second() -> None:
+    decision = decide(only(Cascade(GEMINI, TUNED), fallbacks=(BASE, TUNED, GEMINI)), facts())
     assert (decision.variant, decision.reason) == (GEMINI, "cascade")
+    assert decision.fallbacks == (TUNED, BASE)
+
+
+def test_a_cascade_of_two_models_has_no_second_for_embeddings() -> None:
+    twin = variant("twin", model="base-model")
+    fields = {"variants": {each.name: each for each in (BASE, twin, GEMINI)}, "fallbacks": (GEMINI,)}
+    asked = facts(endpoint="embeddings")
+    assert decide(only(Cascade(BASE, GEMINI), **fields), asked).fallbacks == ()
+    assert decide(only(Cascade(BASE, twin), **fields), asked).fallbacks == (twin,)
 
 
 # ── keys, pins, outcomes ─────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""One life of the validating child, seen from the control plane."""
+"""One life of the validating child, seen from the process that asks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Self
 
 import msgspec
 
-from gateway.control.validation.wire import CHECK, HEAD, START, Reply, Request, Rules, decode_reply, frame
+from gateway.validation.wire import CHECK, HEAD, START, Reply, Request, Rules, decode_reply, frame
 from routing.validators.verdict import Reason
 
-MODULE = "gateway.control.validation.child"
+MODULE = "gateway.validation.child"
 KEYS = 256
 """Routes whose validators a child holds at a time; more take each other's places."""
 LAST_WORDS = 1.0

@@ -12,8 +12,8 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 
-from gateway.control.validation.process import Child, Died
-from gateway.control.validation.wire import Rules
+from gateway.validation.process import Child, Died
+from gateway.validation.wire import Rules
 from routing.validators.pieces import LARGEST
 from routing.validators.verdict import Reason, Skipped, Verdict
 

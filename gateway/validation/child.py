@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from gateway.control.validation.registry import make
-from gateway.control.validation.wire import (
+from gateway.validation.registry import make
+from gateway.validation.wire import (
     CHECK,
     HEAD,
     START,
@@ -98,7 +98,7 @@ def confine() -> None:
 
 
 def main() -> None:
-    """`python -P -m gateway.control.validation.child`, with pipes for standard input and output."""
+    """`python -P -m gateway.validation.child`, with pipes for standard input and output."""
     confine()
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no reply

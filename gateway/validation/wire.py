@@ -1,4 +1,4 @@
-"""What the control plane and its validating child say to each other, over pipes.
+"""What a process and its validating child say to each other, over pipes.
 
 A frame is a length of four bytes, big-endian, and that many bytes of msgpack. The child answers every
 request with one reply, in order.

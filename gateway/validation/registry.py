@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from gateway.control.validation.wire import Rule
+from gateway.validation.wire import Rule
 from routing.validators.verdict import Validator
 
 VALIDATORS = {
