@@ -31,7 +31,7 @@ run: .venv/.run ## the demo: gateway, simulated upstreams and a simulated applic
 test: .venv/.dev ## unit and integration tests, with coverage; no apt or npm package
 ifeq ($(ARGS),)
 	@rm -f .coverage .coverage.*
-	@$(bin)/coverage run -m pytest -n auto --dist loadfile
+	@$(bin)/coverage run -m pytest -n 3 --dist loadfile
 	@$(bin)/coverage combine --quiet
 	@echo "headgate: coverage of routing/, which must be whole"
 	@$(bin)/coverage report --include='routing/*' --fail-under=100
