@@ -30,14 +30,16 @@ _DROPPED = re.compile(r"^headgate_dropped_events_total (\S+)$", re.MULTILINE)
 class Manner:
     """How a contestant is asked: path, model and key; `{prefix}` and `{name}` in them are the prefix's.
 
-    `bare`: without the fields at which it would complain in its log; `end`: how its answers end, if not as
-    the upstream's do.
+    `bare`: without the fields at which it would complain in its log; `identity`: asked not to compress its
+    answers, which would cost it time and the load generator its check; `end`: how they end, if not as the
+    upstream's do.
     """
 
     path: str
     model: str
     key: str = KEY
     bare: bool = False
+    identity: bool = False
     end: str = ""
 
 
@@ -75,7 +77,10 @@ class Contestant:
         path = manner.path.format(prefix=prefix)
         model = manner.model.format(name=name_of(prefix))
         file = self.directory / f"request{name_of(prefix)}-{stream}.http"
-        file.write_bytes(request(self.port, path, model, manner.key, stream=stream, bare=manner.bare))
+        whole = request(self.port, path, model, manner.key, stream=stream, bare=manner.bare)
+        if manner.identity:
+            whole = whole.replace(b"Accept-Encoding: gzip, deflate", b"Accept-Encoding: identity")
+        file.write_bytes(whole)
         return file
 
 

@@ -66,5 +66,5 @@ def litellm(
     environment = os.environ | SETTINGS
     with running([*command, "--num_workers", "1"], cores, environment, log) as process:
         ready = await_ready("litellm", port, process, log, "/health/liveliness")
-        manner = Manner("/v1/chat/completions", "{name}", KEY)
+        manner = Manner("/v1/chat/completions", "{name}", KEY, identity=True)
         yield Contestant("litellm", port, process.pid, ready, directory, manner=manner)
