@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from time import time
 
 import click
 
 from config.environment import from_environment
-from config.load import Loaded, load
+from config.load import Loaded
 from config.problems import ConfigError
 from gateway.control.controller.first import first_look
 from gateway.control.controller.keep import kept as kept_rollouts
 from gateway.control.estimators import Estimators
-from gateway.control.source import Secrets, Source, compile_source, fingerprint
+from gateway.control.source import Secrets, Source, compile_source, fingerprint, load_printed
 from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
@@ -88,10 +89,7 @@ def first_source(path: Path | None, state: Path) -> Source:
     """
     if path is None and DEFAULT_FILE.is_file():
         path = DEFAULT_FILE
-    # Taken before loading, so that an edit made meanwhile is seen as one.
-    before = fingerprint([path.absolute()] if path else [])
-    loaded = _load(path)
-    prints = fingerprint(loaded.files) | before
+    loaded, prints = _load(path)
     kept = open_state(state)
     secrets = Secrets(kept.signing_key, kept.unit_key)
     telemetry, _ = telemetry_of(os.environ)
@@ -112,9 +110,11 @@ def first_source(path: Path | None, state: Path) -> Source:
     )  # fmt: skip
 
 
-def _load(path: Path | None) -> Loaded:
+def _load(path: Path | None) -> tuple[Loaded, Mapping[Path, bytes]]:
     try:
-        return from_environment(os.environ) if path is None else load(path, os.environ)
+        if path is None:
+            return from_environment(os.environ), {}
+        return load_printed(path, fingerprint([path.absolute()]))
     except ConfigError as error:
         first, others = error.problems[0], len(error.problems) - 1
         more = f" (and {others} more: see `headgate check {path}`)" if path and others else ""

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import config
 from config.problems import Problem
 from config.schema import Config
+from gateway.model_file import path_of, read_file
 from routing.difficulty.estimate import Estimator, ModelEstimator
-from routing.difficulty.model import LARGEST, ModelError, read_model
+from routing.difficulty.model import ModelError
 from routing.difficulty.score import Absent
-
-BUILT_IN = Path(config.__file__).with_name("heuristic.json")
-"""The model of `estimate: heuristic`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class Estimators:
         problems: dict[str, str] = {}
         for name in {route.difficulty.estimate for route in config.routes.values()} - {"none"}:
             try:
-                known[name] = _read(BUILT_IN if name == "heuristic" else Path(name))
+                known[name] = ModelEstimator(read_file(path_of(name)))
             except OSError as error:
                 problems[name] = f"cannot be read: {error.strerror}"
             except ModelError as error:
@@ -60,12 +56,3 @@ class Estimators:
         absent = isinstance(self.known[name], Absent)
         serving = "requests get the route's `default`" if absent else "the last good one serves on"
         return f"the model {name} {self.problems[name]}; {serving}"
-
-
-def _read(path: Path) -> Estimator:
-    """Raises OSError, ModelError."""
-    with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise ModelError("is larger than 16 MiB")
-    return ModelEstimator(read_model(content))

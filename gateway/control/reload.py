@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
 
-from config.load import load
 from config.problems import ConfigError
 from gateway.control.plane import Plane
-from gateway.control.source import Source, fingerprint
+from gateway.control.source import Source, fingerprint, load_printed
 from gateway.providers.registry import ProviderRefused
 from gateway.store.registry import StoreRefused
 
@@ -135,7 +133,5 @@ def outdated(before: Source, after: Source) -> list[str]:
 
 def _succeed(source: Source, path: Path, before: Mapping[Path, bytes]) -> Source:
     """Loads and compiles. Raises ConfigError, ProviderRefused, StoreRefused."""
-    known = {**fingerprint(load(path, os.environ).files), **before}
-    loaded = load(path, os.environ)  # read after the prints were taken, so that no edit falls between them
-    prints = {file: known.get(file, b"") for file in loaded.files}
+    loaded, prints = load_printed(path, before)
     return source.succeeded_by(loaded, prints, time())

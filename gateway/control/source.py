@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from config.load import Loaded
+from config.load import Loaded, load
 from config.schema import Config
 from gateway.control.controller.wishes import states_of, wishes_of
 from gateway.control.estimators import Estimators
@@ -138,6 +139,21 @@ def _compile(
 async def _verify(snapshot: Snapshot) -> None:
     """In an event loop of its own, since providers belong to one."""
     verify(snapshot.upstreams.values())
+
+
+def load_printed(path: Path, before: Mapping[Path, bytes]) -> tuple[Loaded, dict[Path, bytes]]:
+    """The configuration in a file, and the content hashes of all its files. Raises ConfigError.
+
+    A hash is taken before its file is read, so that no edit falls between: those in `before` were, and where
+    the configuration names other files it is read again.
+    """
+    known = {**before}
+    while True:
+        loaded = load(path, os.environ)
+        others = [file for file in loaded.files if file not in known]
+        if not others:
+            return loaded, {file: known[file] for file in loaded.files}
+        known |= fingerprint(others)
 
 
 def fingerprint(files: Iterable[Path]) -> dict[Path, bytes]:

@@ -11,7 +11,7 @@ from gateway.channel.answers import LARGEST, Answered, encode
 from gateway.data.account import Account
 from gateway.data.tracing import LAST
 from routing.difficulty.features import hashed_features
-from routing.difficulty.text import text_of
+from routing.difficulty.text import is_blank, text_of
 from routing.request_id import identity_of
 
 
@@ -71,8 +71,7 @@ def features_of(body: Mapping[str, Any], task: str) -> bytes:
     `task` is what it was taken for, empty where nothing was estimated.
     """
     try:
-        text = text_of(body)
-        if not text or text.isspace():
+        if is_blank(text_of(body)):
             return b""
         return msgspec.json.encode({"task": task or None, **hashed_features(body)})
     except Exception:  # whatever a client can write, it must not fail the request

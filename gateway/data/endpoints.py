@@ -45,7 +45,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     splitter: type[Splitter] = Splitter
     decide: Callable[[Snapshot, Facts], Decision] = decide
     answers: bool = True
-    """Whether what comes back is a model's answer, which validators can judge."""
+    """Whether what comes back is a model's answer, which can be judged; vectors and counts cannot."""
 
 
 def decide_aside(snapshot: Snapshot, facts: Facts) -> Decision:

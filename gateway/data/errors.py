@@ -11,11 +11,12 @@
     ├── RateLimited           429  with the upstream's retry-after
     ├── UpstreamError         502  upstream_error
     ├── UpstreamTimeout       504  upstream_timeout
-    ├── Unwritten             503  outcome_not_written, with retry-after
-    ├── Unlocated             503  response_not_located, with retry-after
-    ├── Overloaded            503  overloaded, with retry-after
-    │   └── Leaving                the same, because this process is being stopped
-    └── NoUpstream            503  no_upstream_available
+    └── Shortly               503  with retry-after
+        ├── Unwritten              outcome_not_written
+        ├── Unlocated              response_not_located
+        ├── NoUpstream             no_upstream_available
+        └── Overloaded             overloaded
+            └── Leaving            the same, because this process is being stopped
 
 Messages are our own text: no value of the client's, nothing of an upstream's.
 """
@@ -159,43 +160,35 @@ class UpstreamTimeout(GatewayError):
     should_retry = False
 
 
-class Unwritten(GatewayError):
+class Shortly(GatewayError):
+    """Not now, for a reason that is ours: the same may go well in a second."""
+
+    status = 503
+    should_retry = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after="1")
+
+
+class Unwritten(Shortly):
     """An outcome could not be made durable in time."""
 
-    status = 503
-    kind = "server_error"
     code = "outcome_not_written"
     message = "The outcome could not be written down in time. Report it again: it counts once."
-    should_retry = True
-
-    def __init__(self) -> None:
-        super().__init__(retry_after="1")
 
 
-class Unlocated(GatewayError):
+class Unlocated(Shortly):
     """A stored response may be at several upstreams, and nobody can say now at which."""
 
-    status = 503
-    kind = "server_error"
     code = "response_not_located"
     message = "The gateway cannot tell just now where this response is stored. Try again shortly."
-    should_retry = True
-
-    def __init__(self) -> None:
-        super().__init__(retry_after="1")
 
 
-class Overloaded(GatewayError):
+class Overloaded(Shortly):
     """This worker is at its bound."""
 
-    status = 503
-    kind = "server_error"
     code = "overloaded"
     message = "The gateway is at its limit of concurrent requests. Try again shortly."
-    should_retry = True
-
-    def __init__(self) -> None:
-        super().__init__(retry_after="1")
 
 
 class Leaving(Overloaded):
@@ -204,14 +197,8 @@ class Leaving(Overloaded):
     message = "The gateway is restarting. Try again shortly."
 
 
-class NoUpstream(GatewayError):
+class NoUpstream(Shortly):
     """Nothing could be tried."""
 
-    status = 503
-    kind = "server_error"
     code = "no_upstream_available"
     message = "No upstream of this route can be tried now."
-    should_retry = True
-
-    def __init__(self) -> None:
-        super().__init__(retry_after="1")

@@ -32,8 +32,6 @@ from routing.fallback import Result
 from routing.shadow import copied, copy_of
 from routing.snapshot import Route, Shadow
 
-PATHS = frozenset(("/chat/completions", "/completions", "/responses"))
-"""Where a model answers; vectors, counts and compactions have nothing to look at."""
 LARGEST = 512 * 1024
 """Bytes of an answer that is judged; the channel is there for other things too."""
 REST = 1.0
@@ -69,7 +67,7 @@ class Shadows:
         self, table: Table, endpoint: Endpoint, decision: Decision, facts: Facts, head: Head, served: str
     ) -> None:
         """A request has been answered: sends a copy of it when it is its turn. Returns at once."""
-        shadow = copied(decision, facts, served) if endpoint.path in PATHS else None
+        shadow = copied(decision, facts, served) if endpoint.answers else None
         if shadow is None:
             return
         place = decision.route.name, decision.segment.name, shadow.variant.name

@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.difficulty import options
 from gateway.cli.difficulty.score import rows
+from gateway.model_file import HEURISTIC
 from gateway.training.examples import body_of
 from routing.difficulty.estimate import ModelEstimator
 from routing.difficulty.quantile import RollingSample
@@ -25,7 +26,7 @@ SIZE = 1_000_000
     metavar="SHARE",
     help="The share to send on, such as 20%.",
 )
-@click.option("--model", default=options.HEURISTIC, show_default=True, metavar="MODEL", help="A model file.")
+@click.option("--model", default=HEURISTIC, show_default=True, metavar="MODEL", help="A model file.")
 @click.option(
     "--data", "file", type=click.File("rb"), default="-", help="Requests as JSON lines.  [default: stdin]"
 )

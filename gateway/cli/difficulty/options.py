@@ -11,13 +11,10 @@ from pathlib import Path
 import click
 
 from config.routes import SCALES
+from gateway.model_file import path_of, read_file
 from gateway.training.examples import DataError, Example, read_examples
 from gateway.training.log import read_log
-from routing.difficulty.model import LARGEST, Model, ModelError, Scale, read_model
-
-BUILT_IN = Path(__file__).parents[3] / "config" / "heuristic.json"
-HEURISTIC = "heuristic"
-"""The name of the built-in model."""
+from routing.difficulty.model import Model, ModelError, Scale
 
 data = click.option(
     "--data", "path", type=click.Path(path_type=Path), required=True,
@@ -35,11 +32,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the figure
 
 def load_model(name: str) -> Model:
     """The model in a file, or the built-in one under its name. Leaves with one line when it is none."""
-    path = BUILT_IN if name == HEURISTIC else Path(name)
+    path = path_of(name)
     try:
-        if path.stat().st_size > LARGEST:
-            raise click.ClickException(f"{path}: larger than {LARGEST >> 20} MiB, so it is no model")
-        return read_model(path.read_bytes())
+        return read_file(path)
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from None
     except ModelError as error:

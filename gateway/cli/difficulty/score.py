@@ -14,6 +14,7 @@ from gateway.cli.explain import snapshot_of
 from gateway.control.errors import Refusal
 from gateway.control.explain import Question, answer
 from gateway.data.authenticate import LOCAL
+from gateway.model_file import HEURISTIC
 from gateway.training.examples import body_of
 from routing.difficulty.estimate import ModelEstimator
 from routing.snapshot import Snapshot
@@ -42,7 +43,7 @@ def command(config: Path | None, route: str | None, model: str | None, file: Bin
     if config is not None and route is not None:
         judge = _by_route(snapshot_of(config, None), route)
     else:
-        judge = _by_model(ModelEstimator(options.load_model(model or options.HEURISTIC)))
+        judge = _by_model(ModelEstimator(options.load_model(model or HEURISTIC)))
     for number, row in rows(file):
         found = judge(row)
         click.echo(json.dumps({"id": row.get("id", number), **found}, ensure_ascii=False))
