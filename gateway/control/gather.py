@@ -18,8 +18,8 @@ from os import urandom
 from gateway.channel.records import Exposure, Line
 from gateway.control.terms import MILLISECONDS, Terms
 from gateway.store.base import Store
-from routing.evidence.alone import Group, count_alone
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed
+from routing.evidence.alone import End, Group, count_alone
+from routing.evidence.fact import P95, Endings, Fact, UnitKey
 from routing.evidence.surplus import Surplus
 from routing.evidence.tally import Counts, Tally
 from routing.request_id import is_alone
@@ -64,29 +64,35 @@ class Gathering:
         if epoch is None or epoch.depth != terms.depth:
             self._epochs[place] = epoch = _Epoch(*place, terms.depth, Surplus(terms.depth))
         candidate = terms.candidate is not None and line.variant == terms.candidate.name
-        common = line.period, line.compared, line.reference, line.stratum_index, candidate
-        p95 = NOT_FROZEN if terms.document is None else terms.document.p95(line.period, line.reference)
-        group = Group(common, line.status, line.served == line.variant, line.streamed, p95)
-        rest = exposures
-        if group.apart:
-            alone = [one for one in exposures if is_alone(one.unit, one.sealed)]
-            if alone:
-                ends = [(one.attempts, one.duration, one.first_token, one.cost) for one in alone]
-                count_alone(epoch.tally, group, ends)
-                epoch.tallied = True
-            rest = [] if len(alone) == len(exposures) else [
-                one for one in exposures
-                if not is_alone(one.unit, one.sealed) and not self._surplus(epoch, line, one)
-            ]  # fmt: skip
-        free = max(HELD - len(epoch.facts), 0)
-        if len(rest) > free:
-            self._dropped(len(rest) - free)
-        epoch.facts += [_fact(line, one, candidate, p95) for one in rest[:free]]
-
-    @staticmethod
-    def _surplus(epoch: _Epoch, line: Line, exposure: Exposure) -> bool:
-        kinds = line.status, line.streamed, exposure.attempts > 0, exposure.cost >= 0
-        return epoch.surplus.is_surplus((line.period, line.compared, exposure.unit, kinds), exposure.sealed)
+        period, compared = line.period, line.compared
+        common = period, compared, line.reference, line.stratum_index, candidate
+        p95 = NOT_FROZEN if terms.document is None else terms.document.p95(period, line.reference)
+        own, streamed = line.served == line.variant, line.streamed
+        group = Group(common, line.status, own, streamed, p95)
+        endings = Endings(line.reference, line.stratum_index, candidate, line.status, own, streamed, p95)
+        apart, facts, surplus = group.apart, epoch.facts, epoch.surplus
+        alone: list[End] = []
+        dropped = 0
+        for one in exposures:
+            unit, sealed, attempts, cost = one.unit, one.sealed, one.attempts, one.cost
+            if apart:
+                if is_alone(unit, sealed):
+                    alone.append((attempts, one.duration, one.first_token, cost))
+                    continue
+                kinds = period, compared, line.status, streamed, attempts > 0, cost >= 0
+                if surplus.is_surplus(kinds, unit, sealed):
+                    continue
+            if len(facts) >= HELD:
+                dropped += 1
+                continue
+            time = sealed or int(one.time * MILLISECONDS)
+            fact = endings.fact(time, one.nonce, attempts, one.duration, one.first_token, cost)
+            facts.append((UnitKey(period, compared, unit), fact))
+        if alone:
+            count_alone(epoch.tally, group, alone)
+            epoch.tallied = True
+        if dropped:
+            self._dropped(dropped)
 
     async def flush(self) -> None:
         """Brings what waits to the store. Raises StoreError; then it waits on."""
@@ -107,6 +113,7 @@ class Gathering:
         should have to wait for all of it.
         """
         facts, epoch.facts = epoch.facts, []
+        facts.sort(key=_unit_of)  # what lies together in the store goes there together
         stride = max(STRIDE, len(facts) // STRIDES)
         try:
             while facts:
@@ -125,13 +132,5 @@ class Gathering:
                 del self._epochs[place]
 
 
-def _fact(line: Line, exposure: Exposure, candidate: bool, p95: P95) -> tuple[UnitKey, Fact]:
-    key = UnitKey(line.period, line.compared, exposure.unit)
-    time = exposure.sealed or int(exposure.time * MILLISECONDS)
-    request = Request(key, time, exposure.nonce, line.reference, line.stratum_index, candidate)
-    cost = exposure.cost if exposure.cost >= 0 else None
-    ending = Ending(
-        line.status, line.served == line.variant, exposure.attempts, exposure.duration, line.streamed,
-        exposure.first_token, cost,
-    )  # fmt: skip
-    return key, exposed(request, ending, p95)
+def _unit_of(told: tuple[UnitKey, Fact]) -> int:
+    return told[0].unit

@@ -19,7 +19,7 @@ from routing.evidence import cells, outcomes, unit
 from routing.evidence.cells import Evidence
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Outcomes, Receipt, Report
-from routing.evidence.tally import Counts, Tally
+from routing.evidence.tally import Counts, Place, Tally
 
 Of = TypeVar("Of")
 Told = TypeVar("Told")
@@ -51,8 +51,20 @@ def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]
     """What the facts of `groups` make of the states that were read; units without one are new."""
     changed: dict[UnitKey, bytes] = {}
     tally = Tally()
+    fresh: dict[Place, list[Fact]] = {}
     for key, facts in groups.items():
         stored = states.get(key, b"")
+        if not stored and len(facts) == 1:
+            fact = facts[0]
+            changed[key] = unit.encode(facts)
+            period, compared, _ = key
+            place = period, compared, fact.reference, fact.stratum, fact.candidate
+            alike = fresh.get(place)
+            if alike is None:
+                fresh[place] = [fact]
+            else:
+                alike.append(fact)
+            continue
         old = _state(stored)
         new = unit.fold(old, facts, depth)
         state = unit.encode(new)
@@ -61,6 +73,8 @@ def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]
             tally.add(key, new)
             if old:
                 tally.add(key, old, -1)
+    for place, alike in fresh.items():
+        tally.add_fresh(place, alike)
     return Advance(changed, tally.counts())
 
 
@@ -94,14 +108,15 @@ def evidence_of(rows: Iterable[tuple[str, int | bytes]]) -> Evidence:
         raise Tampered("there are counters in the store that are not ours") from None
 
 
-_unit_name = Struct(">IBQ").pack
+UNIT_NAME = Struct(">IBQ")
+"""Period, code of `compared`, hash."""
 _request_time = Struct(">Q").pack
-_codes = {compared: code for code, compared in enumerate(COMPARED)}
+CODES = {compared: code for code, compared in enumerate(COMPARED)}
 
 
 def unit_name(key: UnitKey) -> bytes:
     """A unit's name within its epoch, 13 bytes; the last one spreads evenly."""
-    return _unit_name(key.period, _codes[key.compared], key.unit)
+    return UNIT_NAME.pack(key.period, CODES[key.compared], key.unit)
 
 
 def request_name(request: Handle) -> bytes:

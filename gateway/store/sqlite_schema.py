@@ -7,12 +7,16 @@ import sqlite3
 from pathlib import Path
 from time import sleep
 
+from gateway.store.batch import CODES, UNIT_NAME
+from routing.decision import COMPARED
+from routing.evidence.fact import UnitKey
+
 BUSY = 0.3
 """Seconds that a transaction waits for another process's, such as a backup's."""
 
 ATTEMPTS = 10
 
-VERSION = 3
+VERSION = 4
 """Kept in the file as `user_version`; a file of a newer version is not touched."""
 
 SCHEMA = """
@@ -37,9 +41,14 @@ CREATE TABLE IF NOT EXISTS cells (
 CREATE TABLE IF NOT EXISTS senders (
     rollout TEXT, epoch INTEGER, sender BLOB, number INTEGER NOT NULL, PRIMARY KEY (rollout, epoch, sender)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS units (
-    rollout TEXT, epoch INTEGER, name BLOB, state BLOB NOT NULL, PRIMARY KEY (rollout, epoch, name)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scopes (
+    scope INTEGER PRIMARY KEY, rollout TEXT NOT NULL, epoch INTEGER NOT NULL, UNIQUE (rollout, epoch)
+);
+CREATE TABLE IF NOT EXISTS states (
+    number INTEGER PRIMARY KEY, scope INTEGER NOT NULL, unit INTEGER NOT NULL, side INTEGER NOT NULL,
+    state BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS states_unit ON states (scope, unit, side);
 CREATE TABLE IF NOT EXISTS outcomes (
     request BLOB PRIMARY KEY, until INTEGER, stored BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -49,8 +58,20 @@ CREATE TABLE IF NOT EXISTS homes (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS homes_until ON homes (until);
 """
-"""Times are milliseconds since 1970. A name in `units` is unique in its epoch, one in `outcomes` begins with
-the request's time."""
+"""Times are milliseconds since 1970. A name in `outcomes` begins with the request's time.
+
+`states` are those of units. Where users are many and their hashes lie anywhere, what a batch costs is the pages
+that it touches: so states lie in the order in which they came, and only an index of small entries in that of
+the units (`place_of`). `scope` stands for rollout and epoch.
+"""
+
+_UNSIGNED = 1 << 63
+_SIDE = 4
+
+
+def place_of(key: UnitKey) -> tuple[int, int]:
+    """`unit` and `side` of a unit in its scope; the first in the order of the units' hashes."""
+    return key.unit - _UNSIGNED, key.period << _SIDE | CODES[key.compared]
 
 
 def prepare(path: Path) -> sqlite3.Connection:
@@ -70,12 +91,30 @@ def prepare(path: Path) -> sqlite3.Connection:
         if version < VERSION:
             for statement in SCHEMA.split(";"):
                 database.execute(statement)
+            if 0 < version < 4:
+                _take_over_units(database)
             database.execute(f"PRAGMA user_version = {VERSION}")
         database.execute("COMMIT")
     except sqlite3.Error:
         database.close()
         raise
     return database
+
+
+def _take_over_units(database: sqlite3.Connection) -> None:
+    """Brings over the units of an older version, which kept each under a name."""
+
+    def place(name: bytes, at: int) -> int:
+        period, code, unit = UNIT_NAME.unpack(name)
+        return place_of(UnitKey(period, COMPARED[code], unit))[at]
+
+    database.create_function("place", 2, place, deterministic=True)
+    database.execute("INSERT INTO scopes (rollout, epoch) SELECT DISTINCT rollout, epoch FROM units")
+    database.execute(
+        "INSERT INTO states (scope, unit, side, state) SELECT scope, place(name, 0), place(name, 1), state"
+        " FROM units JOIN scopes USING (rollout, epoch)"
+    )
+    database.execute("DROP TABLE units")
 
 
 def _log_ahead(database: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.store import batch
 from gateway.store.base import AUDIT_KEPT, Applied, Handle
+from gateway.store.sqlite_schema import place_of
 from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.outcomes import Receipt, Report
 from routing.evidence.tally import Counts
@@ -62,18 +63,40 @@ def apply(
         ended = value(database.execute(ENDED, (rollout,)).fetchone())
         if ended is not None and epoch <= ended:
             return Applied(0, True)
-        names = {key: batch.unit_name(key) for key in groups}
-        marks = ",".join("?" * len(names))
-        select = f"SELECT name, state FROM units WHERE rollout = ? AND epoch = ? AND name IN ({marks})"
-        known = dict(database.execute(select, (rollout, epoch, *names.values())))
-        states = {key: known[name] for key, name in names.items() if name in known} if known else {}
+        scope = _scope(database, rollout, epoch)
+        places = {place_of(key): key for key in groups}
+        marks = ",".join("?" * len(places))
+        select = f"SELECT unit, side, number, state FROM states WHERE scope = ? AND unit IN ({marks})"
+        numbers: dict[UnitKey, int] = {}
+        states: dict[UnitKey, bytes] = {}
+        for unit, side, number, state in database.execute(select, (scope, *[unit for unit, _ in places])):
+            key = places.get((unit, side))
+            if key is not None:
+                numbers[key], states[key] = number, state
         changed, counts = batch.advance(states, groups, depth)
         database.executemany(
-            "INSERT INTO units VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
-            [(rollout, epoch, names[key], state) for key, state in changed.items()],
+            "INSERT INTO states (scope, unit, side, state) VALUES (?, ?, ?, ?)",
+            [
+                (scope, unit, side, changed[key])
+                for (unit, side), key in places.items()
+                if key in changed and key not in numbers
+            ],
         )
+        if numbers:
+            database.executemany(
+                "UPDATE states SET state = ? WHERE number = ?",
+                [(changed[key], number) for key, number in numbers.items() if key in changed],
+            )
         _move(database, rollout, epoch, counts)
         return Applied(len(changed), False)
+
+
+def _scope(database: sqlite3.Connection, rollout: str, epoch: int) -> int:
+    """The number that stands for the epoch of a rollout."""
+    database.execute("INSERT OR IGNORE INTO scopes (rollout, epoch) VALUES (?, ?)", (rollout, epoch))
+    select = "SELECT scope FROM scopes WHERE rollout = ? AND epoch = ?"
+    scope: int = value(database.execute(select, (rollout, epoch)).fetchone())
+    return scope
 
 
 def count(
@@ -141,7 +164,9 @@ def sweep(database: sqlite3.Connection, now: int) -> None:
             return
         database.execute("DELETE FROM cells WHERE rollout = ? AND epoch = ?", epoch)
         database.execute("DELETE FROM senders WHERE rollout = ? AND epoch = ?", epoch)
-        some = "SELECT name FROM units WHERE rollout = ?1 AND epoch = ?2 LIMIT ?3"
-        units = f"DELETE FROM units WHERE rollout = ?1 AND epoch = ?2 AND name IN ({some})"
-        if database.execute(units, (*epoch, SWEPT)).rowcount < SWEPT:
+        scope = "SELECT scope FROM scopes WHERE rollout = ?1 AND epoch = ?2"
+        some = f"SELECT number FROM states WHERE scope = ({scope}) LIMIT ?3"
+        states = f"DELETE FROM states WHERE number IN ({some})"
+        if database.execute(states, (*epoch, SWEPT)).rowcount < SWEPT:
+            database.execute("DELETE FROM scopes WHERE rollout = ? AND epoch = ?", epoch)
             database.execute("DELETE FROM forgotten WHERE rollout = ? AND epoch = ?", epoch)

@@ -113,16 +113,60 @@ def request_of(identity: Identity, nonce: bytes, candidate: int) -> Request:
 
 def exposed(request: Request, ending: Ending, p95: P95) -> Fact:
     """What an exposure says; `p95` is that of the request's reference."""
-    slow = None if p95.duration is None else ending.duration > p95.duration
-    late = None if p95.first_token is None or not ending.streamed else ending.first_token > p95.first_token
-    marks, good = judgement(ending.status, ending.own, ending.attempts > 0, slow, late)
-    cost = ending.cost
-    return Fact(
-        request.time, request.nonce, request.reference, request.stratum, request.candidate, marks, None,
-        None if cost is None else round(cost * MICRO),
-        band(ending.duration) if good else None,
-        band(ending.first_token) if good and ending.streamed else None,
+    line = Endings(
+        request.reference, request.stratum, request.candidate, ending.status, ending.own, ending.streamed, p95
+    )
+    cost = -1.0 if ending.cost is None else ending.cost
+    return line.fact(
+        request.time, request.nonce, ending.attempts, ending.duration, ending.first_token, cost
     )  # fmt: skip
+
+
+class Endings:
+    """Requests that ended alike: `status`, `own` and `streamed` as in `Ending`, the rest as in `Request`."""
+
+    __slots__ = (
+        "candidate", "first_token", "judged", "limit", "reference", "stratum", "streamed"
+    )  # fmt: skip
+
+    def __init__(
+        self, reference: int, stratum: int, candidate: bool, status: str, own: bool, streamed: bool, p95: P95
+    ) -> None:
+        self.reference = reference
+        self.stratum = stratum
+        self.candidate = candidate
+        self.streamed = streamed
+        self.limit = p95.duration
+        self.first_token = p95.first_token if streamed else None
+        tested, timed = p95.duration is not None, self.first_token is not None
+        # By whether it was tried, was slow, was late; where that is not tested nothing is.
+        self.judged = [
+            judgement(
+                status, own, bool(at & 4), bool(at & 2) if tested else None, bool(at & 1) if timed else None
+            )
+            for at in range(8)
+        ]
+
+    def said(self, attempts: int, duration: float, first_token: float) -> tuple[int, bool]:
+        """Marks of one of them, and whether the assigned variant answered."""
+        at = 4 if attempts > 0 else 0
+        if self.limit is not None and duration > self.limit:
+            at |= 2
+        if self.first_token is not None and first_token > self.first_token:
+            at |= 1
+        return self.judged[at]
+
+    def fact(
+        self, time: int, nonce: bytes, attempts: int, duration: float, first_token: float, cost: float
+    ) -> Fact:
+        """What one of them says; `cost` negative: unknown."""
+        marks, good = self.said(attempts, duration, first_token)
+        return Fact(
+            time, nonce, self.reference, self.stratum, self.candidate, marks, None,
+            round(cost * MICRO) if cost >= 0 else None,
+            band(duration) if good else None,
+            band(first_token) if good and self.streamed else None,
+        )  # fmt: skip
 
 
 @lru_cache

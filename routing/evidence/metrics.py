@@ -68,11 +68,12 @@ def merged_score(one: float | None, other: float | None) -> float | None:
 SHORTEST = 0.001
 STEP = 1.02
 """Durations are counted in bands, each 2 % longer than the one before: a quantile is read to 2 %."""
+_LOG_STEP = log(STEP)
 
 
 def band(seconds: float) -> int:
     """The band of a duration: the smallest b with seconds <= 0.001 · 1.02^b, at least 0."""
-    return 0 if seconds <= SHORTEST else ceil(log(seconds / SHORTEST) / log(STEP))
+    return 0 if seconds <= SHORTEST else ceil(log(seconds / SHORTEST) / _LOG_STEP)
 
 
 def longest(band: int) -> float:

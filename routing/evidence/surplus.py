@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 MOST = 50_000
-"""Units remembered at once; then all are forgotten, and learnt again."""
+"""Units remembered at once, some 8 MB; then all are forgotten, and learnt again."""
 
 
 class Surplus:
@@ -17,19 +17,27 @@ class Surplus:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._times: dict[Hashable, list[int]] = {}
+        self._kinds: dict[Hashable, dict[int, int | list[int]]] = {}
+        self._count = 0
 
-    def is_surplus(self, unit: Hashable, time: int) -> bool:
-        """Takes an exposure in; whether K earlier ones were. `unit` names the kinds of its values, too.
+    def is_surplus(self, kinds: Hashable, unit: int, time: int) -> bool:
+        """Takes an exposure in; whether K earlier ones were of the same unit and the same kinds of values.
 
         `time` in milliseconds since 1970. Whoever asks has to bring what is not surplus to the store.
         """
-        times = self._times.get(unit)
+        units = self._kinds.get(kinds)
+        if units is None:
+            units = self._kinds[kinds] = {}
+        times = units.get(unit)
         if times is None:
-            if len(self._times) >= MOST:
-                self._times.clear()
-            self._times[unit] = [time]
+            if self._count >= MOST:
+                self._kinds, self._count = {}, 0
+                units = self._kinds[kinds] = {}
+            units[unit] = time  # of most units there is never another
+            self._count += 1
             return False
+        if isinstance(times, int):
+            times = units[unit] = [times]
         if len(times) < self._depth:
             times.append(time)
             return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from routing.evidence.fact import UnitKey
+from routing.evidence.fact import Fact, UnitKey
 from routing.evidence.metrics import MARKED, SCORE, WHOLE, is_bad, score_badness, split
 from routing.evidence.unit import Unit
 
@@ -18,6 +18,7 @@ Counts = dict[str, int]
 
 HALF = 32
 """Squares are counted in two halves of this many bits: their sum outgrows a store's 64-bit counters."""
+_LOW = (1 << HALF) - 1
 
 Place = tuple[int, str, int, int, bool]
 """Period, compared, reference, stratum, candidate: what units have in common that are counted together."""
@@ -83,6 +84,37 @@ class Tally:
             self._spread(side, "duration", band, count)
         for band, count in first_tokens.items():
             self._spread(side, "first_token", band, count)
+
+    def add_fresh(self, place: Place, facts: Sequence[Fact]) -> None:
+        """Adds units of which nothing is known but one fact each; most units of a batch are that."""
+        said: dict[tuple[int, float | None], int] = {}
+        durations: dict[int, int] = {}
+        first_tokens: dict[int, int] = {}
+        count = total = high = low = 0
+        for fact in facts:
+            one = fact.marks, fact.score
+            said[one] = said.get(one, 0) + 1
+            cost, duration, first_token = fact.cost, fact.duration, fact.first_token
+            if cost is not None:
+                square = cost * cost
+                count += 1
+                total += cost
+                high += square >> HALF
+                low += square & _LOW
+            if duration is not None:
+                durations[duration] = durations.get(duration, 0) + 1
+            if first_token is not None:
+                first_tokens[first_token] = first_tokens.get(first_token, 0) + 1
+        for one, units in said.items():
+            key = (*place, (one,))
+            self._units[key] = self._units.get(key, 0) + units
+        side = place[0], place[1], place[4]
+        if count:
+            self._spend(side, (count, total, high, low))
+        for band, units in durations.items():
+            self._spread(side, "duration", band, units)
+        for band, units in first_tokens.items():
+            self._spread(side, "first_token", band, units)
 
     def _spend(self, side: _Side, moved: Iterable[int]) -> None:
         sums = self._costs.get(side, (0, 0, 0, 0))

@@ -196,13 +196,13 @@ def test_sweeping_deletes_what_is_due_piece_by_piece(place: Place, monkeypatch: 
         await store.record({Handle(index, b"n" * 12): [report] for index in range(25)}, 0.0)
         await store.beat("a", {}, 0.0)
         await store.end_epoch(ROLLOUT, 1, keep=0.0)
-        assert rows("units") > 20
+        assert rows("states") > 20
         for _ in range(3):
             await store.sweep()
         assert (rows("outcomes"), rows("replicas"), rows("cells")) == (0, 0, 0)
         while rows("forgotten"):
             await store.sweep()
-        assert rows("units") == 0
+        assert rows("states") == 0
         assert rows("ended") == 1
 
     run(test, place)
@@ -214,7 +214,7 @@ def test_tampering_and_junk_are_noticed(place: Place) -> None:
         await store.apply(ROLLOUT, 1, one_unit(True))
         with sqlite3.connect(place.directory / "state.db") as database:
             database.execute("UPDATE documents SET stored = CAST('4' || substr(stored, 2) AS BLOB)")
-            database.execute("UPDATE units SET state = CAST('junk' AS BLOB)")
+            database.execute("UPDATE states SET state = CAST('junk' AS BLOB)")
             database.execute("INSERT INTO cells VALUES (?, 1, 'junk', 1)", (ROLLOUT,))
         database.close()
         with pytest.raises(Tampered):

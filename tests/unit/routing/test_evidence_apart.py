@@ -51,13 +51,13 @@ def test_an_outcome_of_a_request_that_was_counted_apart_adds_what_it_says() -> N
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 3))
 def test_what_is_surplus_is_never_missed(times: list[int], depth: int) -> None:
     surplus = Surplus(depth)
-    kept = [time for time in times if not surplus.is_surplus("unit", time)]
+    kept = [time for time in times if not surplus.is_surplus("kind", 7, time)]
     assert sorted(kept)[:depth] == sorted(times)[:depth]
 
 
 def test_a_surplus_that_is_full_lets_through_too_much() -> None:
     surplus = Surplus(1)
-    assert [surplus.is_surplus("busy", time) for time in (1, 2)] == [False, True]
+    assert [surplus.is_surplus("kind", -1, time) for time in (1, 2)] == [False, True]
     for other in range(MOST):
-        surplus.is_surplus(other, 3)
-    assert not surplus.is_surplus("busy", 4)
+        surplus.is_surplus("kind", other, 3)
+    assert not surplus.is_surplus("kind", -1, 4)
