@@ -102,10 +102,10 @@ class Deltas(msgspec.Struct, array_like=True, gc=False):
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):
-    """One message: deltas, and the exposures that somebody needs one by one."""
+    """One message: deltas, and the exposures that somebody needs one by one, each line's to be `opened`."""
 
     deltas: Deltas
-    exposures: list[tuple[Line, list[Exposure]]]
+    exposures: list[msgspec.Raw]
     dropped: int = 0
     """Messages and exposures that were lost since the last message that was not."""
 
@@ -133,6 +133,8 @@ class Exposures:
 _encoder = msgspec.msgpack.Encoder()
 _encode_into = _encoder.encode_into
 decode = msgspec.msgpack.Decoder(Batch).decode
+opened = msgspec.msgpack.Decoder(tuple[Line, list[Exposure]]).decode
+"""A line and its exposures. Raises msgspec.DecodeError."""
 
 
 def encode(deltas: Deltas, exposures: Iterable[Exposures], dropped: int) -> bytes:

@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
-from gateway.channel.records import Exposure, Line
+import msgspec
+
+from gateway.channel.records import Exposure, Line, opened
 
 KEPT = 20_000
-"""About 12 MB. Beyond it the oldest are forgotten; what the request id itself says is never lost."""
+"""Some 2 MB. Beyond it the oldest are forgotten; what the request id itself says is never lost."""
 
 
 class Exposures:
-    """Appending costs next to nothing, since every request does it; looking up is rare and may search."""
+    """Kept as they came, packed: every request does it, while looking up is rare and may search and unpack."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[Line, Exposure]] = deque(maxlen=KEPT)
+        self._recent: deque[tuple[bytes, int]] = deque()
+        self._held = 0
         self._came = self._shown = 0
 
-    def add(self, line: Line, exposures: Sequence[Exposure]) -> None:
-        """Remembers these."""
-        self._recent.extend([(line, exposure) for exposure in exposures])
-        self._came += len(exposures)
+    def add(self, packed: bytes | msgspec.Raw, count: int) -> None:
+        """Remembers the exposures of one line, `count` of them."""
+        recent = self._recent
+        recent.append((bytes(packed), count))
+        self._held += count
+        while self._held - recent[0][1] >= KEPT:
+            self._held -= recent.popleft()[1]
+        self._came += count
 
     def find(self, nonce: bytes) -> tuple[Line, Exposure] | None:
         """The exposure of the request whose id holds `nonce`, and what it has in common with others."""
-        return next((found for found in reversed(self._recent) if found[1].nonce == nonce), None)
+        for packed, _ in reversed(self._recent):
+            if nonce in packed:
+                line, exposures = opened(packed)
+                for exposure in exposures:
+                    if exposure.nonce == nonce:
+                        return line, exposure
+        return None
 
     def news(self) -> Iterator[tuple[Line, Exposure]]:
         """Those that have come since this was asked last, the newest first, as far as they are remembered."""
         came, self._shown = self._came - self._shown, self._came
-        return islice(reversed(self._recent), came)
+        return islice(self._backwards(), min(came, KEPT))
+
+    def _backwards(self) -> Iterator[tuple[Line, Exposure]]:
+        for packed, _ in reversed(self._recent):
+            line, exposures = opened(packed)
+            for exposure in reversed(exposures):
+                yield line, exposure

@@ -16,7 +16,7 @@ import msgspec
 from gateway.channel import answers, homes
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
-from gateway.channel.records import decode
+from gateway.channel.records import decode, opened
 from gateway.control.contents import Contents
 from gateway.control.controller.first import UNIT_KEY
 from gateway.control.controller.keep import keep
@@ -206,12 +206,13 @@ class Plane:
         try:
             if kind is Kind.BATCH:
                 batch = decode(message)
+                lines = [opened(exposures) for exposures in batch.exposures]
                 self.metrics.merge(batch)
                 self.gains.heard(worker)
                 if self.sending is not None:
-                    self.sending.add(message, sum(len(exposures) for _, exposures in batch.exposures))
-                for line, exposures in batch.exposures:
-                    self.exposures.add(line, exposures)
+                    self.sending.add(message, sum(len(exposures) for _, exposures in lines))
+                for packed, (line, exposures) in zip(batch.exposures, lines, strict=True):
+                    self.exposures.add(packed, len(exposures))
                     self.ledger.add(line, exposures)
                     self.rollouts.add(line, exposures)
                     self.gains.add(line, exposures)

@@ -60,9 +60,9 @@ CREATE INDEX IF NOT EXISTS homes_until ON homes (until);
 """
 """Times are milliseconds since 1970. A name in `outcomes` begins with the request's time.
 
-`states` are those of units. Where users are many and their hashes lie anywhere, what a batch costs is the pages
-that it touches: so states lie in the order in which they came, and only an index of small entries in that of
-the units (`place_of`). `scope` stands for rollout and epoch.
+`states` are those of units. Where users are many and their hashes lie anywhere, what a batch costs is the
+pages that it touches: so states lie in the order in which they came, and only an index of small entries in
+that of the units (`place_of`). `scope` stands for rollout and epoch.
 """
 
 _UNSIGNED = 1 << 63
