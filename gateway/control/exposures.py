@@ -15,7 +15,7 @@ KEPT = 20_000
 
 
 class Exposures:
-    """Kept as they came, packed: every request does it, while looking up is rare and may search and unpack."""
+    """Kept packed, as they came: every request is, while looking up is rare and may search and unpack."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[bytes, int]] = deque()

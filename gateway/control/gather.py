@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from os import urandom
 
 from gateway.channel.records import Exposure, Line
 from gateway.control.terms import MILLISECONDS, Terms
 from gateway.store.base import Store
 from routing.evidence.alone import End, Group, count_alone
-from routing.evidence.fact import P95, Endings, Fact, UnitKey
+from routing.evidence.ending import Endings
+from routing.evidence.fact import P95, Fact, UnitKey
 from routing.evidence.surplus import Surplus
 from routing.evidence.tally import Counts, Tally
 from routing.request_id import is_alone
@@ -33,19 +33,19 @@ NOT_FROZEN = P95()
 """Of a rollout whose baseline is not known well enough yet: latency is shown and not tested."""
 
 
-@dataclass(slots=True)
 class _Epoch:
     """What waits of one rollout's epoch; `sent` are the counters on their way, until the store has them."""
 
-    rollout: str
-    epoch: int
-    depth: int
-    surplus: Surplus
-    tally: Tally = field(default_factory=Tally)
-    tallied: bool = False
-    sent: Counts | None = None
-    number: int = 0
-    facts: list[tuple[UnitKey, Fact]] = field(default_factory=list)
+    def __init__(self, rollout: str, epoch: int, depth: int) -> None:
+        self.rollout = rollout
+        self.epoch = epoch
+        self.depth = depth
+        self.surplus = Surplus(depth)
+        self.tally = Tally()
+        self.tallied = False
+        self.sent: Counts | None = None
+        self.number = 0
+        self.facts: list[tuple[UnitKey, Fact]] = []
 
 
 class Gathering:
@@ -62,7 +62,7 @@ class Gathering:
         place = terms.rollout, terms.epoch
         epoch = self._epochs.get(place)
         if epoch is None or epoch.depth != terms.depth:
-            self._epochs[place] = epoch = _Epoch(*place, terms.depth, Surplus(terms.depth))
+            self._epochs[place] = epoch = _Epoch(terms.rollout, terms.epoch, terms.depth)
         candidate = terms.candidate is not None and line.variant == terms.candidate.name
         period, compared = line.period, line.compared
         common = period, compared, line.reference, line.stratum_index, candidate

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from routing.evidence.fact import MICRO, P95, UNANSWERED, judgement
+from routing.evidence.ending import UNANSWERED, judgement
+from routing.evidence.fact import MICRO, P95
 from routing.evidence.metrics import band
 from routing.evidence.tally import Place, Tally
 
@@ -20,7 +21,7 @@ from routing.evidence.tally import Place, Tally
 class Group(NamedTuple):
     """Requests that are counted together.
 
-    `status` and `own` (the assigned variant is the one that served) as in `routing.evidence.fact.Ending`;
+    `status` and `own` (the assigned variant is the one that served) as in `routing.evidence.ending.Ending`;
     `p95` is that of their reference.
     """
 

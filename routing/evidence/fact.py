@@ -6,17 +6,15 @@ brings all that is needed to count it. Facts of one request merge in any order a
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
 from routing.decision import COMPARED
-from routing.evidence.metrics import BAD_BY_DEFAULT, GOOD_BY_DEFAULT, band, judged, mark, merged_score
+from routing.evidence.metrics import GOOD_BY_DEFAULT, judged, mark, merged_score
 from routing.request_id import Identity
 
 MICRO = 1_000_000
-UNANSWERED = ("upstream_error", "timeout")
 
 
 class UnitKey(NamedTuple):
@@ -88,112 +86,11 @@ class P95(NamedTuple):
     first_token: float | None = None
 
 
-class Ending(NamedTuple):
-    """How a request ended, as its exposure tells.
-
-    `status` is one of `ok client_error upstream_error timeout cancelled shed`; `own`: the assigned variant is
-    the one that served; times in seconds; `cost` in USD, None when unknown.
-    """
-
-    status: str
-    own: bool = True
-    attempts: int = 1
-    duration: float = 0.0
-    streamed: bool = False
-    first_token: float = 0.0
-    cost: float | None = None
-
-
 def request_of(identity: Identity, nonce: bytes, candidate: int) -> Request:
     """The request of an id; `candidate` is the name hash of the rollout's candidate in that epoch."""
     key = UnitKey(identity.period, COMPARED[identity.compared], identity.unit)
     on_candidate = identity.variant == candidate
     return Request(key, identity.time, nonce, identity.reference, identity.stratum, on_candidate)
-
-
-def exposed(request: Request, ending: Ending, p95: P95) -> Fact:
-    """What an exposure says; `p95` is that of the request's reference."""
-    line = Endings(
-        request.reference, request.stratum, request.candidate, ending.status, ending.own, ending.streamed, p95
-    )
-    cost = -1.0 if ending.cost is None else ending.cost
-    return line.fact(
-        request.time, request.nonce, ending.attempts, ending.duration, ending.first_token, cost
-    )  # fmt: skip
-
-
-class Endings:
-    """Requests that ended alike: `status`, `own` and `streamed` as in `Ending`, the rest as in `Request`."""
-
-    __slots__ = (
-        "candidate", "first_token", "judged", "limit", "reference", "stratum", "streamed"
-    )  # fmt: skip
-
-    def __init__(
-        self, reference: int, stratum: int, candidate: bool, status: str, own: bool, streamed: bool, p95: P95
-    ) -> None:
-        self.reference = reference
-        self.stratum = stratum
-        self.candidate = candidate
-        self.streamed = streamed
-        self.limit = p95.duration
-        self.first_token = p95.first_token if streamed else None
-        tested, timed = p95.duration is not None, self.first_token is not None
-        # By whether it was tried, was slow, was late; where that is not tested nothing is.
-        self.judged = [
-            judgement(
-                status, own, bool(at & 4), bool(at & 2) if tested else None, bool(at & 1) if timed else None
-            )
-            for at in range(8)
-        ]
-
-    def said(self, attempts: int, duration: float, first_token: float) -> tuple[int, bool]:
-        """Marks of one of them, and whether the assigned variant answered."""
-        at = 4 if attempts > 0 else 0
-        if self.limit is not None and duration > self.limit:
-            at |= 2
-        if self.first_token is not None and first_token > self.first_token:
-            at |= 1
-        return self.judged[at]
-
-    def fact(
-        self, time: int, nonce: bytes, attempts: int, duration: float, first_token: float, cost: float
-    ) -> Fact:
-        """What one of them says; `cost` negative: unknown."""
-        marks, good = self.said(attempts, duration, first_token)
-        return Fact(
-            time, nonce, self.reference, self.stratum, self.candidate, marks, None,
-            round(cost * MICRO) if cost >= 0 else None,
-            band(duration) if good else None,
-            band(first_token) if good and self.streamed else None,
-        )  # fmt: skip
-
-
-@lru_cache
-def judgement(status: str, own: bool, tried: bool, slow: bool | None, late: bool | None) -> tuple[int, bool]:
-    """Marks, and whether the assigned variant answered; `slow`, `late`: above the p95, None: no word."""
-    bad = failed(Ending(status, own, int(tried)))
-    marks = mark("validation_passed", BAD_BY_DEFAULT) if status in UNANSWERED else 0
-    if bad is not None:
-        marks |= judged("errors", bad)
-        if slow is not None:
-            marks |= judged("latency_p95", bad or slow)
-        if late is not None:
-            marks |= judged("time_to_first_token_p95", bad or late)
-    return marks, bad is False
-
-
-def failed(ending: Ending) -> bool | None:
-    """Whether the assigned variant gave no complete answer, its retry included; None: it cannot be said.
-
-    The upstream's 4xx count, and so does an answer that a fallback had to give. Cancellations and the
-    gateway's own refusals, which no attempt preceded, say nothing about the variant.
-    """
-    if ending.status == "ok":
-        return not ending.own
-    if ending.status in UNANSWERED:
-        return True
-    return True if ending.status == "client_error" and ending.attempts else None
 
 
 def reported(

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from gateway.store.base import Handle, Store
 from gateway.store.registry import make
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, reported
+from routing.evidence.ending import Ending, exposed
+from routing.evidence.fact import P95, Fact, Request, UnitKey, reported
 from routing.evidence.outcomes import Report
 from tests.support.valkey import Server
 

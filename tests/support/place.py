@@ -15,7 +15,8 @@ import pytest
 from gateway.store.base import Document, Entry, Handle, Lease, Store, StoreError, Unavailable
 from gateway.store.registry import make
 from routing.evidence.cells import Evidence
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, reported
+from routing.evidence.ending import Ending, exposed
+from routing.evidence.fact import P95, Fact, Request, UnitKey, reported
 from routing.evidence.outcomes import Report
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

@@ -22,7 +22,8 @@ from gateway.store.base import (
     Tampered,
 )
 from routing.evidence.cells import Cell, Cost, Evidence, Side
-from routing.evidence.fact import P95, Ending, Request, UnitKey, exposed
+from routing.evidence.ending import Ending, exposed
+from routing.evidence.fact import P95, Request, UnitKey
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report
 from tests.support.place import (
     KEY,

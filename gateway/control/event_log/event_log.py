@@ -28,10 +28,8 @@ from gateway.control.event_log.events import (
     OutcomeEvent,
     Place,
     content_text,
-    exposure_event,
-    line_event,
-    outcome_event,
 )
+from gateway.control.event_log.making import exposure_event, line_event, outcome_event
 from gateway.control.event_log.redaction import Redaction
 from gateway.control.event_log.segments import Segments
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import Evidence, evidence_of
-from routing.evidence.fact import P95, Ending, Fact, Request, UnitKey, exposed, reported
+from routing.evidence.ending import Ending, exposed
+from routing.evidence.fact import P95, Fact, Request, UnitKey, reported
 from routing.evidence.tally import Place, Tally
 from routing.evidence.unit import Unit, fold
 from routing.rollout.simulation.traffic import Sent, Told

@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from routing.evidence import metrics, unit
 from routing.evidence.cells import Cell, Cost, Evidence, Side, counts_of, evidence_of, quantile
-from routing.evidence.fact import (
-    P95,
-    Ending,
-    Fact,
-    Request,
-    UnitKey,
-    exposed,
-    failed,
-    reported,
-    request_of,
-)
+from routing.evidence.ending import Ending, exposed, failed
+from routing.evidence.fact import P95, Fact, Request, UnitKey, reported, request_of
 from routing.evidence.tally import Counts, Tally
 from routing.request_id import Identity
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import evidence_of
-from routing.evidence.fact import P95, UNANSWERED, Ending, UnitKey, exposed, reported
+from routing.evidence.ending import UNANSWERED, Ending, exposed
+from routing.evidence.fact import P95, UnitKey, reported
 from routing.evidence.surplus import MOST, Surplus
 from routing.evidence.tally import Tally
 from tests.unit.routing.test_evidence import KEY, STATUSES, folded, request

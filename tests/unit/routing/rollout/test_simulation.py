@@ -11,7 +11,8 @@ from msgspec.structs import replace as changed
 
 from routing.assign import assign
 from routing.evidence.cells import evidence_of
-from routing.evidence.fact import P95, Ending, Request, UnitKey, exposed, reported
+from routing.evidence.ending import Ending, exposed
+from routing.evidence.fact import P95, Request, UnitKey, reported
 from routing.evidence.tally import Tally
 from routing.evidence.unit import fold
 from routing.facts import Facts
