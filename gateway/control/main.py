@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,8 @@ from gateway.control.reload import Reloader
 from gateway.control.source import Source
 from gateway.log import configure
 
+COLLECT = 10_000, 10, 10
+"""Thresholds of the collector of cycles."""
 NICE = 5
 """Where cores are short a request goes before its record; still a quarter of a core is left for records."""
 log = logging.getLogger("headgate.control")
@@ -69,6 +72,10 @@ class Control:
         )  # fmt: skip
         self._server = Server(config)
         plane.ready = True
+        # What is there now stays. Batches of records come and go whole, and hold no cycles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
         await self._supervisor.send(Kind.READY)
         running = [asyncio.create_task(work) for work in (reloader.watch(), *plane.work())]
         for task in running:

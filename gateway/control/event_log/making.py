@@ -27,7 +27,8 @@ def line_event(line: Line) -> bytes:
 def exposure_event(exposure: Exposure) -> ExposureEvent:
     """The rest of it."""
     return ExposureEvent(
-        exposure.nonce.hex(), moment(exposure.time), f"{exposure.unit:016x}", exposure.duration,
+        exposure.nonce.hex(), moment(exposure.time), exposure.unit.to_bytes(8, "big").hex(),
+        exposure.duration,
         exposure.first_token or None, exposure.attempts, exposure.input, exposure.cached_input,
         exposure.output, exposure.reasoning, exposure.cost if exposure.cost >= 0 else None, exposure.items,
     )  # fmt: skip
@@ -47,7 +48,10 @@ def outcome_event(
 def moment(seconds: float) -> str:
     """A time as it is written everywhere: UTC, with milliseconds."""
     whole = int(seconds)
-    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}+00:00"
+    return _second(whole) + _MILLISECONDS[int((seconds - whole) * 1000)]
+
+
+_MILLISECONDS = [f".{number:03d}+00:00" for number in range(1000)]
 
 
 @lru_cache(maxsize=16)
