@@ -74,6 +74,11 @@ class Gathering:
         group = Group(common, line.status, own, streamed, p95)
         endings = Endings(line.reference, line.stratum_index, candidate, line.status, own, streamed, p95)
         apart, facts, surplus = group.apart, epoch.facts, epoch.surplus
+        kinds = [
+            (period, compared, line.status, streamed, tried, priced)
+            for priced in (False, True)
+            for tried in (False, True)
+        ]
         alone: list[End] = []
         dropped = 0
         for one in exposures:
@@ -82,8 +87,7 @@ class Gathering:
                 if is_alone(unit, sealed):
                     alone.append((attempts, one.duration, one.first_token, cost))
                     continue
-                kinds = period, compared, line.status, streamed, attempts > 0, cost >= 0
-                if surplus.is_surplus(kinds, unit, sealed):
+                if surplus.is_surplus(kinds[(attempts > 0) + 2 * (cost >= 0)], unit, sealed):
                     continue
             if len(facts) >= HELD:
                 dropped += 1

@@ -30,7 +30,7 @@ from gateway.control.reload import Reloader
 from gateway.control.source import Source
 from gateway.log import configure
 
-COLLECT = 10_000, 10, 10
+COLLECT = 50_000, 5, 5
 """Thresholds of the collector of cycles."""
 NICE = 5
 """Where cores are short a request goes before its record; still a quarter of a core is left for records."""

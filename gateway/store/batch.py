@@ -36,7 +36,11 @@ def by_unit(facts: Iterable[tuple[UnitKey, Fact]]) -> dict[UnitKey, list[Fact]]:
     """Facts grouped by their unit."""
     groups: dict[UnitKey, list[Fact]] = {}
     for key, fact in facts:
-        groups.setdefault(key, []).append(fact)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [fact]
+        else:
+            group.append(fact)
     return groups
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from gateway.store import sqlite, sqlite_work
 from gateway.store.base import AUDIT_KEPT, Applied, Document, Entry, Handle, Store, Tampered, Unavailable
+from gateway.store.batch import UNIT_NAME
 from routing.evidence.outcomes import Report
 from tests.support.place import ROLLOUT, Place, facts, heard, one_unit, passed_cells, run
 
@@ -150,6 +151,44 @@ def test_a_file_of_a_newer_version_is_left_alone(place: Place) -> None:
             await store.documents()
 
     run(test, place)
+
+
+def test_units_of_an_older_version_are_taken_over(place: Place) -> None:
+    """Version 3 kept each under rollout, epoch and a name."""
+
+    def older(directory: Path) -> None:
+        with sqlite3.connect(directory / "state.db") as database:
+            rows = database.execute(
+                "SELECT rollout, epoch, unit, side, state FROM states JOIN scopes USING (scope)"
+            )
+            old = [
+                (rollout, epoch, UNIT_NAME.pack(side >> 4, side & 15, unit + (1 << 63)), state)
+                for rollout, epoch, unit, side, state in rows
+            ]
+            database.execute(
+                "CREATE TABLE units (rollout TEXT, epoch INTEGER, name BLOB, state BLOB NOT NULL,"
+                " PRIMARY KEY (rollout, epoch, name)) WITHOUT ROWID"
+            )
+            database.executemany("INSERT INTO units VALUES (?, ?, ?, ?)", old)
+            database.execute("DROP TABLE states")
+            database.execute("DROP TABLE scopes")
+            database.execute("PRAGMA user_version = 3")
+        database.close()
+
+    async def before(store: Store) -> None:
+        for epoch in (1, 2):
+            await store.apply(ROLLOUT, epoch, facts(100))
+
+    async def after(store: Store) -> None:
+        seen = await store.evidence(ROLLOUT, 1)
+        for epoch in (1, 2):
+            assert await store.apply(ROLLOUT, epoch, facts(100)) == Applied(0, False)
+        assert await store.evidence(ROLLOUT, 1) == seen
+        assert (await store.apply(ROLLOUT, 3, facts(100))).changed > 0
+
+    run(before, place)
+    older(place.directory)
+    run(after, place)
 
 
 def test_the_file_is_its_owners_only(place: Place) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import evidence_of
-from routing.evidence.ending import UNANSWERED, Ending, exposed
+from routing.evidence.ending import UNANSWERED, Ending, Endings, exposed
 from routing.evidence.fact import P95, UnitKey, reported
 from routing.evidence.surplus import MOST, Surplus
 from routing.evidence.tally import Tally
@@ -47,6 +47,22 @@ def test_an_outcome_of_a_request_that_was_counted_apart_adds_what_it_says() -> N
     assert {cell.metric: count for cell, count in evidence_of(tally.counts()).cells.items()} == {
         "errors": 1, "validation_passed": 1, "needs_review": 1,
     }  # fmt: skip
+
+
+@given(ENDS, st.lists(st.none() | st.floats(0, 1), min_size=8, max_size=8), st.booleans())
+def test_units_of_one_fact_count_together_as_they_do_one_by_one(
+    ends: list[End], scores: list[float | None], streamed: bool
+) -> None:
+    endings = Endings(0, 2, True, "ok", True, streamed, P95(5.0, 1.0))
+    facts = []
+    for number, (end, score) in enumerate(zip(ends, scores, strict=False)):
+        told = reported(request(number, b"n", candidate=True), score=score)
+        facts.append(endings.fact(number, b"n", *end).merged(told))
+    together, one_by_one = Tally(), Tally()
+    together.add_fresh((1, "compared", 0, 2, True), facts)
+    for fact in facts:
+        one_by_one.add(UnitKey(1, "compared", fact.time), (fact,))
+    assert together.counts() == one_by_one.counts()
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 3))
