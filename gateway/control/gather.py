@@ -43,7 +43,6 @@ class _Epoch:
         self.rollout = rollout
         self.epoch = epoch
         self.depth = depth
-        self.surplus = Surplus(depth)
         self.tally = Tally()
         self.tallied = False
         self.sent: Counts | None = None
@@ -58,6 +57,7 @@ class Gathering:
         self._store = store
         self._dropped = dropped
         self._sender = urandom(8)
+        self._surplus = Surplus()
         self._epochs: dict[tuple[str, int], _Epoch] = {}
 
     def add(self, line: Line, exposures: Sequence[Exposure], terms: Terms) -> None:
@@ -73,12 +73,9 @@ class Gathering:
         own, streamed = line.served == line.variant, line.streamed
         group = Group(common, line.status, own, streamed, p95)
         endings = Endings(line.reference, line.stratum_index, candidate, line.status, own, streamed, p95)
-        apart, facts, surplus = group.apart, epoch.facts, epoch.surplus
-        kinds = [
-            (period, compared, line.status, streamed, tried, priced)
-            for priced in (False, True)
-            for tried in (False, True)
-        ]
+        apart, facts, surplus = group.apart, epoch.facts, self._surplus
+        depth = terms.depth
+        kind = surplus.kind((*place, depth, period, compared, line.status, streamed)) if apart else 0
         alone: list[End] = []
         dropped = 0
         for one in exposures:
@@ -87,7 +84,7 @@ class Gathering:
                 if is_alone(unit, sealed):
                     alone.append((attempts, one.duration, one.first_token, cost))
                     continue
-                if surplus.is_surplus(kinds[(attempts > 0) + 2 * (cost >= 0)], unit, sealed):
+                if surplus.is_surplus(kind + (attempts > 0) + 2 * (cost >= 0), unit, sealed, depth):
                     continue
             if len(facts) >= HELD:
                 dropped += 1

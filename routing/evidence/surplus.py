@@ -6,43 +6,52 @@ a later one that says the same kinds of things would be forgotten by the fold, a
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable
 
-MOST = 50_000
-"""Units remembered at once, some 8 MB; then all are forgotten, and learnt again."""
+PLACES = 1 << 19
+"""Units remembered at most, in 16 bytes each. Every unit has one place, where another may displace it."""
+KINDS = 1 << 20
+"""Kinds told apart; beyond it everything is forgotten, and learnt again."""
+_COUNT, _TIME = 20, 22
+_KIND = KINDS - 1
+_LATEST = 1 << 64 - _TIME
 
 
 class Surplus:
-    """`depth` is K. What it remembers only ever lets too much through, never too little."""
+    """What it remembers only ever lets too much through, never too little."""
 
-    def __init__(self, depth: int) -> None:
-        self._depth = depth
-        self._kinds: dict[Hashable, dict[int, int | list[int]]] = {}
-        self._count = 0
+    def __init__(self) -> None:
+        self._kinds: dict[Hashable, int] = {}
+        self._units = array("Q")
+        self._known = array("Q")  # the latest time, how many, and their kind
 
-    def is_surplus(self, kinds: Hashable, unit: int, time: int) -> bool:
-        """Takes an exposure in; whether K earlier ones were of the same unit and the same kinds of values.
+    def kind(self, kinds: Hashable) -> int:
+        """A number for what exposures have in common; it and the next three tell four kinds of them apart."""
+        number = self._kinds.get(kinds)
+        if number is None:
+            if not self._kinds or len(self._kinds) >= KINDS // 4 - 1:
+                self._kinds = {}
+                self._units, self._known = array("Q", bytes(8 * PLACES)), array("Q", bytes(8 * PLACES))
+            number = self._kinds[kinds] = 4 * (len(self._kinds) + 1)
+        return number
 
-        `time` in milliseconds since 1970. Whoever asks has to bring what is not surplus to the store.
+    def is_surplus(self, kind: int, unit: int, time: int, depth: int) -> bool:
+        """Takes an exposure in; whether `depth` earlier ones were of the same unit (64 bits) and kind.
+
+        `time` in milliseconds since 1970; `depth` is K, at most 3. Whoever asks has to bring what is not
+        surplus to the store.
         """
-        units = self._kinds.get(kinds)
-        if units is None:
-            units = self._kinds[kinds] = {}
-        times = units.get(unit)
-        if times is None:
-            if self._count >= MOST:
-                self._kinds, self._count = {}, 0
-                units = self._kinds[kinds] = {}
-            units[unit] = time  # of most units there is never another
-            self._count += 1
+        place = unit + kind & PLACES - 1
+        known = self._known[place]
+        if self._units[place] != unit or known & _KIND != kind:
+            if time < _LATEST:
+                self._units[place] = unit
+                self._known[place] = time << _TIME | 1 << _COUNT | kind
             return False
-        if isinstance(times, int):
-            times = units[unit] = [times]
-        if len(times) < self._depth:
-            times.append(time)
-            return False
-        latest = max(times)
-        if time > latest:
-            return True
-        times[times.index(latest)] = time
+        count, latest = known >> _COUNT & 3, known >> _TIME
+        if count >= depth:
+            return time > latest
+        if time < _LATEST:
+            self._known[place] = max(time, latest) << _TIME | count + 1 << _COUNT | kind
         return False

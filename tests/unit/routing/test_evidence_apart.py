@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import evidence_of
 from routing.evidence.ending import UNANSWERED, Ending, Endings, exposed
 from routing.evidence.fact import P95, UnitKey, reported
-from routing.evidence.surplus import MOST, Surplus
+from routing.evidence.surplus import PLACES, Surplus
 from routing.evidence.tally import Tally
 from tests.unit.routing.test_evidence import KEY, STATUSES, folded, request
 
@@ -67,14 +68,41 @@ def test_units_of_one_fact_count_together_as_they_do_one_by_one(
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 3))
 def test_what_is_surplus_is_never_missed(times: list[int], depth: int) -> None:
-    surplus = Surplus(depth)
-    kept = [time for time in times if not surplus.is_surplus("kind", 7, time)]
+    surplus = Surplus()
+    kind = surplus.kind("kind")
+    kept = [time for time in times if not surplus.is_surplus(kind, 7, time, depth)]
     assert sorted(kept)[:depth] == sorted(times)[:depth]
 
 
-def test_a_surplus_that_is_full_lets_through_too_much() -> None:
-    surplus = Surplus(1)
-    assert [surplus.is_surplus("kind", -1, time) for time in (1, 2)] == [False, True]
-    for other in range(MOST):
-        surplus.is_surplus("kind", other, 3)
-    assert not surplus.is_surplus("kind", -1, 4)
+def test_of_units_at_one_place_the_last_is_remembered() -> None:
+    surplus = Surplus()
+    kind = surplus.kind("kind")
+    assert [surplus.is_surplus(kind, 7, time, 1) for time in (1, 2)] == [False, True]
+    assert not surplus.is_surplus(kind, 7 + PLACES, 3, 1)
+    assert [surplus.is_surplus(kind, 7, time, 1) for time in (4, 5)] == [False, True]
+
+
+def test_units_and_kinds_are_told_apart() -> None:
+    surplus = Surplus()
+    kind, other = surplus.kind("kind"), surplus.kind("other")
+    for one, unit in ((kind, 7), (kind + 3, 7), (other, 7), (kind, 2**64 - 1), (kind, 0)):
+        assert [surplus.is_surplus(one, unit, time, 1) for time in (1, 2)] == [False, True]
+    assert surplus.kind("kind") == kind
+
+
+def test_a_time_that_has_no_room_is_never_surplus() -> None:
+    surplus = Surplus()
+    kind = surplus.kind("kind")
+    assert [surplus.is_surplus(kind, 7, time, 2) for time in (2**42, 1, 2**42, 2, 3)] == [
+        False, False, False, False, True,
+    ]  # fmt: skip
+
+
+def test_more_kinds_than_can_be_told_apart_are_learnt_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.evidence.surplus.KINDS", 12)
+    surplus = Surplus()
+    kind = surplus.kind("kind")
+    assert [surplus.is_surplus(kind, 7, time, 1) for time in (1, 2)] == [False, True]
+    surplus.kind("other")
+    surplus.kind("one too many")
+    assert not surplus.is_surplus(surplus.kind("kind"), 7, 3, 1)
