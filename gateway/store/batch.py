@@ -74,9 +74,7 @@ def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]
         state = unit.encode(new)
         if state != stored:
             changed[key] = state
-            tally.add(key, new)
-            if old:
-                tally.add(key, old, -1)
+            tally.change(key, old, new)
     for place, alike in fresh.items():
         tally.add_fresh(place, alike)
     return Advance(changed, tally.counts())

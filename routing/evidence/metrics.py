@@ -14,6 +14,7 @@ no mark but a number, of which bad is 1 - score.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, log
 
 MARKED = ("validation_passed", "needs_review", "errors", "latency_p95", "time_to_first_token_p95")
@@ -43,9 +44,10 @@ def judged(metric: str, bad: bool) -> int:
     return mark(metric, BAD if bad else GOOD)
 
 
-def split(marks: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def split(marks: int) -> tuple[int, ...]:
     """One mark a metric, in the order of MARKED."""
-    return [marks >> shift & _MARK for shift in _SHIFTS.values()]
+    return tuple([marks >> shift & _MARK for shift in _SHIFTS.values()])
 
 
 def is_bad(bits: int) -> bool:

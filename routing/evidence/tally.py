@@ -24,6 +24,8 @@ Place = tuple[int, str, int, int, bool]
 """Period, compared, reference, stratum, candidate: what units have in common that are counted together."""
 _Side = tuple[int, str, bool]
 """Period, compared, candidate."""
+_Earliest = tuple[int | None, int | None, int | None]
+"""Cost in micro-USD; bands of duration and of time to first token."""
 _Said = tuple[tuple[int, float | None], ...]
 """Marks and score of each of a unit's requests."""
 
@@ -40,20 +42,31 @@ class Tally:
 
     def add(self, key: UnitKey, unit: Unit, sign: int = 1) -> None:
         """Adds a unit's state (empty: none yet), or takes it away with a `sign` of -1."""
-        if not unit:
+        if unit:
+            self._say(key, unit, sign)
+            self._measure((key.period, key.compared, unit[0].candidate), _earliest(unit), sign)
+
+    def change(self, key: UnitKey, old: Unit, new: Unit) -> None:
+        """A unit's state has become another; empty: it had none."""
+        if not old:
+            self.add(key, new)
             return
+        self._say(key, new, 1)
+        self._say(key, old, -1)
+        before, after = (old[0].candidate, *_earliest(old)), (new[0].candidate, *_earliest(new))
+        if before != after:
+            self._measure((key.period, key.compared, before[0]), before[1:], -1)
+            self._measure((key.period, key.compared, after[0]), after[1:], 1)
+
+    def _say(self, key: UnitKey, unit: Unit, sign: int) -> None:
         first = unit[0]
-        period, compared, _ = key
-        candidate = first.candidate
         said = tuple([(fact.marks, fact.score) for fact in unit])
-        units, place = self._units, (period, compared, first.reference, first.stratum, candidate, said)
+        units = self._units
+        place = key.period, key.compared, first.reference, first.stratum, first.candidate, said
         units[place] = units.get(place, 0) + sign
-        cost, duration, first_token = first.cost, first.duration, first.first_token
-        for fact in unit[1:]:
-            cost = fact.cost if cost is None else cost
-            duration = fact.duration if duration is None else duration
-            first_token = fact.first_token if first_token is None else first_token
-        side = period, compared, candidate
+
+    def _measure(self, side: _Side, earliest: _Earliest, sign: int) -> None:
+        cost, duration, first_token = earliest
         if cost is not None:
             high, low = divmod(cost * cost, 1 << HALF)
             self._spend(side, (sign, sign * cost, sign * high, sign * low))
@@ -138,6 +151,17 @@ class Tally:
         for ((period, compared, candidate), name, band), count in self._bands.items():
             counts[f"{period}.{compared}.{name}.{_side(candidate)}.{band}"] = count
         return {name: count for name, count in counts.items() if count}
+
+
+def _earliest(unit: Unit) -> _Earliest:
+    """The earliest cost, duration and time to first token of a unit's requests."""
+    first = unit[0]
+    cost, duration, first_token = first.cost, first.duration, first.first_token
+    for fact in unit[1:]:
+        cost = fact.cost if cost is None else cost
+        duration = fact.duration if duration is None else duration
+        first_token = fact.first_token if first_token is None else first_token
+    return cost, duration, first_token
 
 
 def _side(candidate: bool) -> str:

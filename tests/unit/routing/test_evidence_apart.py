@@ -66,6 +66,20 @@ def test_units_of_one_fact_count_together_as_they_do_one_by_one(
     assert together.counts() == one_by_one.counts()
 
 
+@given(ENDS.filter(bool), st.integers(0, 8), st.booleans(), st.booleans())
+def test_a_change_is_the_new_state_added_and_the_old_one_taken_away(
+    ends: list[End], known: int, streamed: bool, candidate: bool
+) -> None:
+    endings = Endings(0, 2, candidate, "ok", True, streamed, P95(5.0, 1.0))
+    facts = [endings.fact(9 - number, b"n", *end) for number, end in enumerate(ends)]
+    old, new = folded(facts[:known]), folded([*facts, reported(request(9, b"n"), True)])
+    changed, replaced = Tally(), Tally()
+    changed.change(KEY, old, new)
+    replaced.add(KEY, new)
+    replaced.add(KEY, old, -1)
+    assert evidence_of(changed.counts()) == evidence_of(replaced.counts())
+
+
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 3))
 def test_what_is_surplus_is_never_missed(times: list[int], depth: int) -> None:
     surplus = Surplus()
