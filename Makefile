@@ -110,7 +110,7 @@ fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by covera
 lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requirements
 	@.tools/uv/bin/uv lock
 	@for set in "run --group build" "dev --extra otel --extra train --group dev" \
-		"image --extra litellm --extra otel --group build" \
+		"image --extra litellm --extra otel" \
 		"fuzz --group fuzz"; do \
 		read -r name options <<< "$$set"; \
 		.tools/uv/bin/uv export -q --frozen --no-emit-project --no-annotate --no-header --no-default-groups \
