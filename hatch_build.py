@@ -99,8 +99,9 @@ def _compiled(root: Path, modules: Sequence[str], place: Path) -> dict[str, Path
     # A process of its own: it works where it stands, prints, and exits when it fails.
     command = [sys.executable, __file__, *modules]
     done = subprocess.run(
-        command, cwd=place, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+        command, cwd=place, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise Unable("mypyc or the C compiler failed, as above")
@@ -117,12 +118,12 @@ def _is_of(extension: str, module: str) -> bool:
 def _compile(modules: list[str]) -> None:
     """Compiles these files of the working directory into `made/`."""
     from mypyc.build import mypycify
-    from setuptools import setup
-    from setuptools.command.build_ext import build_ext
+    from setuptools import setup  # type: ignore[import-untyped]
+    from setuptools.command.build_ext import build_ext  # type: ignore[import-untyped]
 
     processors = str(os.cpu_count() or 1)
 
-    class Together(build_ext):
+    class Together(build_ext):  # type: ignore[misc]
         """One shared library holds all modules: its sources are compiled side by side."""
 
         def build_extensions(self) -> None:
@@ -136,9 +137,8 @@ def _compile(modules: list[str]) -> None:
             super().build_extensions()
 
     # Types are checked in our modules alone, and not strictly: that is `make check`'s.
-    extensions = mypycify(
-        ["--config-file=", "--follow-imports=silent", *modules], opt_level=LEVEL, debug_level="0", multi_file=True
-    )
+    paths = ["--config-file=", "--follow-imports=silent", *modules]
+    extensions = mypycify(paths, opt_level=LEVEL, debug_level="0", multi_file=True)
     setup(
         name="headgate",
         packages=[],
