@@ -14,6 +14,9 @@ bin := .venv/bin
 pip := -m pip --disable-pip-version-check --no-input install -qq
 # What the wheel is made of
 sources := $(shell find config routing gateway helm/headgate/rules -type f -not -name '*.pyc')
+# Imports the installed package; the root comes after it, for tests/.
+installed = PYTHONPATH="$$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))'):$(CURDIR)" \
+	$(bin)/python -P
 # Each has an environment of its own, and a lock.
 clients := openai-2 openai-3 langchain llama-index litellm pydantic-ai schemathesis
 # `make run ARGS="--scenario bad"`, `make test ARGS="-k stream"`
@@ -23,7 +26,7 @@ DATA ?=
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/.run ## the demo: gateway, simulated upstreams and a simulated application; no keys, no network
@@ -43,12 +46,9 @@ else
 	@PYTHONPATH="$(CURDIR)" $(bin)/python -m pytest $(ARGS)
 endif
 
-# The installed package first, and the root for tests/: `-P` and `pythonpath` keep the source tree out.
 .PHONY: test-compiled
 test-compiled: .venv/.dev .venv/.run ## the same tests on the compiled wheel; needs a C compiler
-	@site=$$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))'); \
-		PYTHONPATH="$$site:$(CURDIR)" $(bin)/python -P -m pytest -p tests.compiled -o pythonpath= \
-		$(or $(ARGS),-n 3 --dist loadfile)
+	@$(installed) -m pytest -p tests.compiled -o pythonpath= $(or $(ARGS),-n 3 --dist loadfile)
 
 .PHONY: check
 check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, locks
@@ -87,6 +87,10 @@ nightly: .venv/.dev .venv/.run .tools/engine/.torch ## a real engine, `transform
 .PHONY: bench
 bench: .venv/.dev .venv/.run .tools/image/.done ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: .venv/.dev .venv/.run ## the pieces of one request, in microseconds
+	@$(installed) -m tests.bench.micro
 
 .PHONY: bench-rollout
 bench-rollout: .venv/.dev ## what rollouts promise, simulated, beside a peeked z-test and fixed thresholds (ARGS="--runs 100 --rows drift")
