@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from routing.fallback import CONSEQUENCES, Result
 from routing.snapshot import BASIS_POINTS, BreakerRule
 
@@ -28,10 +26,9 @@ PATIENCE = 30.0
 """Seconds that a probe is waited for before another may go."""
 
 
-class Breaker(msgspec.Struct):
+class Breaker:
     """One variant's breaker in one worker."""
 
-    rule: BreakerRule
     until: float = 0.0
     """When the pause is over; 0: closed."""
     _probed: float = 0.0
@@ -49,6 +46,9 @@ class Breaker(msgspec.Struct):
     """Answers and errors in the newer half …"""
     _before: tuple[int, int] = (0, 0)
     """… and in the one before it."""
+
+    def __init__(self, rule: BreakerRule) -> None:
+        self.rule = rule
 
     @property
     def closed(self) -> bool:

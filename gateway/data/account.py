@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from operator import add
 from time import time_ns
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from gateway.channel.records import Line
 from gateway.channel.spans import Spans
@@ -19,7 +17,7 @@ from routing.snapshot import Key, Rollout
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
 
 
-class Judged(msgspec.Struct, frozen=True, gc=False):
+class Judged(NamedTuple):
     """The first step of a cascade: `verdict` on its answer is `passed`, `failed` or `skipped`.
 
     When another answer was served, `variant` gave the first one; its usage and cost come on top.
@@ -31,7 +29,7 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     cost: float | None = None
 
 
-class Account(msgspec.Struct, gc=False):
+class Account:
     """Filled along the journey; `started` and `waited` are seconds on the monotonic clock.
 
     `sealed` is the time in the request id, in milliseconds since 1970, and `unit` the unit in it; `status` is
@@ -43,8 +41,6 @@ class Account(msgspec.Struct, gc=False):
     telemetry wants to know of it, where that is on; `cascade` is there when a first answer was judged.
     """
 
-    nonce: bytes
-    started: float
     waited: float = 0.0
     request_id: str = ""
     sealed: int = 0
@@ -65,6 +61,10 @@ class Account(msgspec.Struct, gc=False):
     trace: bytes = b""
     spans: Spans | None = None
     cascade: Judged | None = None
+
+    def __init__(self, nonce: bytes, started: float) -> None:
+        self.nonce = nonce
+        self.started = started
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""

@@ -31,16 +31,13 @@ class Seen(Protocol):
         ...
 
 
-class Attempt(msgspec.Struct):
+class Attempt:
     """`started` on the monotonic clock. `body` is all of a plain answer, or a stream up to its commit.
 
     A committed stream has a `splitter`, which holds what came behind the last whole event. `stored` is the id
     of a response that can be followed.
     """
 
-    variant: Variant
-    started: float
-    result: Result = Result.CANCELLED
     answer: Answer | None = None
     body: bytes = b""
     splitter: Splitter | None = None
@@ -50,6 +47,11 @@ class Attempt(msgspec.Struct):
     seen: Seen | None = None
     """What has been seen of a stream's end, where somebody wants to know."""
     stored: str = ""
+
+    def __init__(self, variant: Variant, started: float) -> None:
+        self.variant = variant
+        self.started = started
+        self.result = Result.CANCELLED
 
     @property
     def headers(self) -> dict[bytes, bytes]:
