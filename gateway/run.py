@@ -19,7 +19,8 @@ T = TypeVar("T")
 class Gate:
     """What a run waits at until somebody opens it. One run at a time; a closed gate remembers nothing."""
 
-    waiter: Run | None = None
+    def __init__(self) -> None:
+        self.waiter: Run | None = None
 
     def __await__(self) -> Generator[Gate, None, None]:
         yield self
@@ -35,14 +36,13 @@ class Gate:
 class Run:
     """Drives `coroutine` to its end, then calls `on_end` with the exception that ended it, or None."""
 
-    _waiting: Gate | asyncio.Future[Any] | None = None
-    _cancelled: bool = False
-
     def __init__(
         self, coroutine: Coroutine[Any, Any, None], on_end: Callable[[BaseException | None], None]
     ) -> None:
         self._coroutine = coroutine
         self._on_end = on_end
+        self._waiting: Gate | asyncio.Future[Any] | None = None
+        self._cancelled = False
 
     def resume(self) -> None:
         """Runs the coroutine up to its next wait, or to its end."""

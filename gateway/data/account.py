@@ -41,30 +41,29 @@ class Account:
     telemetry wants to know of it, where that is on; `cascade` is there when a first answer was judged.
     """
 
-    waited: float = 0.0
-    request_id: str = ""
-    sealed: int = 0
-    unit: int = 0
-    key: Key | None = None
-    decision: Decision | None = None
-    served: str = ""
-    attempts: int = 0
-    passed_over: tuple[str, ...] = ()
-    usage: Usage | None = None
-    cost: float | None = None
-    first_token: float = 0.0
-    items: int = 1
-    endpoint: str = "chat"
-    streamed: bool = False
-    estimated: bool = False
-    status: str = "client_error"
-    trace: bytes = b""
-    spans: Spans | None = None
-    cascade: Judged | None = None
-
     def __init__(self, nonce: bytes, started: float) -> None:
         self.nonce = nonce
         self.started = started
+        self.waited = 0.0
+        self.request_id = ""
+        self.sealed = 0
+        self.unit = 0
+        self.key: Key | None = None
+        self.decision: Decision | None = None
+        self.served = ""
+        self.attempts = 0
+        self.passed_over: tuple[str, ...] = ()
+        self.usage: Usage | None = None
+        self.cost: float | None = None
+        self.first_token = 0.0
+        self.items = 1
+        self.endpoint = "chat"
+        self.streamed = False
+        self.estimated = False
+        self.status = "client_error"
+        self.trace = b""
+        self.spans: Spans | None = None
+        self.cascade: Judged | None = None
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""

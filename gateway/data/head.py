@@ -17,9 +17,6 @@ class Head:
     `modern` is true for HTTP/1.1, where the client understands chunked answers.
     """
 
-    forwarded: bytes = b""
-    """What of it an upstream gets; empty: not worked out yet."""
-
     def __init__(
         self,
         method: bytes,
@@ -35,6 +32,8 @@ class Head:
         self.headers = headers
         self.modern = modern
         self.keep_alive = keep_alive
+        self.forwarded = b""
+        """What of it an upstream gets; empty: not worked out yet."""
 
 
 class Known:

@@ -43,11 +43,6 @@ class Inflow(Request):
     `length` is the body's, None when it is not known beforehand.
     """
 
-    _sink: Sink | None = None
-    _waits: bool = False
-    _unwanted: bool = False
-    _sized: bool = False
-
     def __init__(
         self,
         protocol: HttpProtocol,
@@ -60,6 +55,10 @@ class Inflow(Request):
         super().__init__(protocol, head, keep_alive, too_large)
         self.limit = limit
         self.length = length
+        self._sink: Sink | None = None
+        self._waits = False
+        self._unwanted = False
+        self._sized = False
 
     @property
     def bare(self) -> bool:

@@ -36,22 +36,22 @@ NEVER = float("inf")
 class Exchange(Gate):
     """A request sent and the answer to it; an `Answer` of the provider contract."""
 
-    status: int = 0
-    head: bool = False
-    begun: bool = False
-    committed: bool = False
-    left: bool = False
-    complete: bool = False
-    size: int = 0
-    _failure: UpstreamFailure | None = None
-
     def __init__(self, connection: Connection, stream: bool, idle: float, deadline: float) -> None:
+        super().__init__()
         self._connection: Connection | None = connection
         self.stream = stream
         self.idle = idle
         self.deadline = deadline
+        self.status = 0
         self.headers: dict[bytes, bytes] = {}
+        self.head = False
+        self.begun = False
+        self.committed = False
+        self.left = False
+        self.complete = False
+        self.size = 0
         self._parts: list[bytes] = []
+        self._failure: UpstreamFailure | None = None
 
     async def arrive(self) -> None:
         """Waits for the head, and for an answer that is not a stream for its body too.
