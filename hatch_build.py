@@ -25,7 +25,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LEVEL = "2"
-"""gcc's -O: -O3 takes a sixth longer, and the pieces of `make bench-micro` take the same time at every level."""
+"""gcc's -O: -O3 takes a sixth longer; the pieces of `make bench-micro` take the same time at every level."""
 MEANWHILE = "Headgate will run interpreted, at about half the speed"
 NOT_FOR_COMPILING = ("hatchling", "editables")
 
