@@ -8,9 +8,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev &
 WORKDIR /src
 RUN python -m venv --without-pip /opt/headgate
 COPY requirements/image.txt requirements/run.txt requirements/
-RUN pip --python /opt/headgate/bin/python install --require-hashes -r requirements/image.txt
-# Here, and not in the image, is what the wheel is built with.
-RUN pip install --require-hashes -r requirements/run.txt
+# The second is what the wheel is built with: it stays in this stage.
+RUN pip --python /opt/headgate/bin/python install --require-hashes -r requirements/image.txt \
+    && pip install --require-hashes -r requirements/run.txt
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY config config
 COPY routing routing
