@@ -185,11 +185,11 @@ clean: ## remove caches, reports and tools; .venv stays
 	@$(bin)/python $(pip) --no-deps --force-reinstall .venv/wheel/*.whl
 	@touch $@
 
-# The tests run on the source tree; of the installed package they need the metadata alone, however old.
+# The tests run on the source tree: the installed package is made once here, and not again with every edit.
 .venv/.dev: requirements/dev.txt pyproject.toml | .venv/.packages
 	@echo "headgate: installing what its tests need into .venv (once, about half a minute)"
 	@$(bin)/python $(pip) --require-hashes -r $<
-	@[ -e .venv/.run ] || HEADGATE_COMPILE=0 $(bin)/python $(pip) --no-deps --no-build-isolation .
+	@[ -e .venv/.run ] || $(MAKE) --no-print-directory .venv/.run
 	@touch $@
 
 # What the image holds, litellm among it.

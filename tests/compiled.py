@@ -13,6 +13,14 @@ ROOT = Path(__file__).parents[1]
 COMPILED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["headgate"]["compiled"]
 """The files that are compiled into the wheel, relative to the root."""
 
+STAND_INS = ("tests/fuzz", "tests/unit/data/test_relay_response.py")
+"""What hands others over for a request or a table: a compiled function takes the real ones only."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leaves them to the interpreted run."""
+    return True if collection_path in [ROOT / file for file in STAND_INS] else None
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing is tested if any of them would be imported as Python source."""

@@ -242,6 +242,20 @@ def test_no_compiled_file_defines_a_struct(path: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("path", [Path(name) for name in COMPILED], ids=str)
+def test_no_class_of_a_compiled_file_has_none_for_a_default(path: Path) -> None:
+    """mypyc leaves some of these attributes unset: `__init__` has to set them."""
+    classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
+    wrong = [
+        f"{path}:{line.lineno}"
+        for node in classes
+        if "NamedTuple" not in map(_last_name, node.bases)
+        for line in node.body
+        if isinstance(getattr(line, "value", None), ast.Constant) and line.value.value is None
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("path", files(*PACKAGES, "tests"), ids=str)
 def test_files_are_small_and_named_after_something(path: Path) -> None:
     length = len((ROOT / path).read_text().splitlines())
