@@ -2,15 +2,22 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# For compiling only, so whatever version Debian has at present.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 RUN python -m venv --without-pip /opt/headgate
-COPY requirements/image.txt requirements/image.txt
-RUN pip --python /opt/headgate/bin/python install --require-hashes -r requirements/image.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY requirements/image.txt requirements/run.txt requirements/
+# The second is what the wheel is built with: it stays in this stage.
+RUN pip --python /opt/headgate/bin/python install --require-hashes -r requirements/image.txt \
+    && pip install --require-hashes -r requirements/run.txt
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY config config
 COPY routing routing
 COPY gateway gateway
-RUN pip --python /opt/headgate/bin/python install --no-deps --no-build-isolation .
+COPY helm/headgate/rules helm/headgate/rules
+RUN HEADGATE_COMPILE=1 python -m hatchling build --target wheel --directory /wheel \
+    && pip --python /opt/headgate/bin/python install --no-deps /wheel/*.whl
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="Headgate" \

@@ -12,6 +12,11 @@ PYTHON ?= $(shell for p in $(candidates); do "$$p" -c '$(recent)' 2>/dev/null &&
 
 bin := .venv/bin
 pip := -m pip --disable-pip-version-check --no-input install -qq
+# What the wheel is made of
+sources := $(shell find config routing gateway helm/headgate/rules -type f -not -name '*.pyc')
+# Imports the installed package; the root comes after it, for tests/.
+installed = PYTHONPATH="$$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))'):$(CURDIR)" \
+	$(bin)/python -P
 # Each has an environment of its own, and a lock.
 clients := openai-2 openai-3 langchain llama-index litellm pydantic-ai schemathesis
 # `make run ARGS="--scenario bad"`, `make test ARGS="-k stream"`
@@ -21,45 +26,50 @@ DATA ?=
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/.run ## the demo: gateway, simulated upstreams and a simulated application; no keys, no network
 	@exec $(bin)/headgate demo $(ARGS)
 
 .PHONY: test
-test: .venv/.dev ## unit and integration tests, with coverage; no apt or npm package
+test: .venv/.dev ## unit and integration tests on the source tree, with coverage; no apt or npm package
 ifeq ($(ARGS),)
 	@rm -f .coverage .coverage.*
-	@$(bin)/coverage run -m pytest -n 3 --dist loadfile
+	@PYTHONPATH="$(CURDIR)" $(bin)/coverage run -m pytest -n 3 --dist loadfile
 	@$(bin)/coverage combine --quiet
 	@echo "headgate: coverage of routing/, which must be whole"
 	@$(bin)/coverage report --include='routing/*' --fail-under=100
 	@echo "headgate: coverage of config/ and gateway/"
 	@$(bin)/coverage report --omit='routing/*' --fail-under=90
 else
-	@$(bin)/python -m pytest $(ARGS)
+	@PYTHONPATH="$(CURDIR)" $(bin)/python -m pytest $(ARGS)
 endif
+
+.PHONY: test-compiled
+test-compiled: .venv/.dev .venv/.run ## the same tests on the compiled wheel; needs a C compiler
+	@$(installed) -m pytest -p tests.compiled -o pythonpath= $(or $(ARGS),-n 3 --dist loadfile)
 
 .PHONY: check
 check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, locks
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
+	@$(bin)/mypy hatch_build.py
 	@.tools/hadolint/bin/hadolint Dockerfile
 	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
 
 .PHONY: conformance
-conformance: .venv/.dev $(clients:%=.tools/%/.done) .tools/image/.done ## real clients and openai-python's own tests through a real gateway; dashboards and rules on a real Prometheus
+conformance: .venv/.dev .venv/.run $(clients:%=.tools/%/.done) .tools/image/.done ## real clients and openai-python's own tests through a real gateway; dashboards and rules on a real Prometheus
 	@tests/conformance/install
-	@$(if $(OPENAPI),OPENAI_OPENAPI="$(abspath $(OPENAPI))") $(bin)/python -m pytest tests/conformance $(ARGS)
+	@PYTHONPATH= $(if $(OPENAPI),OPENAI_OPENAPI="$(abspath $(OPENAPI))") $(bin)/python -m pytest tests/conformance $(ARGS)
 
 # Where a build for CPUs is to be had: make nightly TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= torch==2.13.0
 
 .PHONY: nightly
-nightly: .venv/.dev .tools/engine/.torch ## a real engine, `transformers serve` with a tiny random model, behind the gateway
-	@$(bin)/python -m pytest tests/nightly $(ARGS)
+nightly: .venv/.dev .venv/.run .tools/engine/.torch ## a real engine, `transformers serve` with a tiny random model, behind the gateway
+	@PYTHONPATH= $(bin)/python -m pytest tests/nightly $(ARGS)
 
 .tools/engine/.torch: .tools/engine/.done
 	@echo "headgate: installing $(firstword $(TORCH)) into .tools"
@@ -75,15 +85,19 @@ nightly: .venv/.dev .tools/engine/.torch ## a real engine, `transformers serve` 
 	@touch $@
 
 .PHONY: bench
-bench: .venv/.dev .tools/image/.done ## speed, side by side with nginx on this machine
+bench: .venv/.dev .venv/.run .tools/image/.done ## speed, side by side with nginx on this machine
 	@$(bin)/python -m tests.bench $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: .venv/.dev .venv/.run ## the pieces of one request, in microseconds
+	@$(installed) -m tests.bench.micro
 
 .PHONY: bench-rollout
 bench-rollout: .venv/.dev ## what rollouts promise, simulated, beside a peeked z-test and fixed thresholds (ARGS="--runs 100 --rows drift")
 	@$(bin)/python -m tests.bench_rollout $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: .venv/.dev .tools/litellm-proxy/.done .tools/tensorzero/.done ## speed beside LiteLLM's proxy and TensorZero's gateway, in one run
+bench-peers: .venv/.dev .venv/.run .tools/litellm-proxy/.done .tools/tensorzero/.done ## speed beside LiteLLM's proxy and TensorZero's gateway, in one run
 	@$(bin)/python -m tests.bench.peers $(ARGS)
 
 .PHONY: bench-difficulty
@@ -95,11 +109,11 @@ heuristic: .venv/.dev ## make the built-in difficulty model anew (DATA=folder)
 	@$(bin)/python -m tests.bench.difficulty.build $(DATA)
 
 .PHONY: chaos
-chaos: .venv/.dev ## faults: what breaks, what clients see then, and at what figure
+chaos: .venv/.dev .venv/.run ## faults: what breaks, what clients see then, and at what figure
 	@$(bin)/python -m tests.chaos $(ARGS)
 
 .PHONY: demo-check
-demo-check: .venv/.dev ## the demo's three scenarios from beginning to end, as a newcomer starts them
+demo-check: .venv/.dev .venv/.run ## the demo's three scenarios from beginning to end, as a newcomer starts them
 	@$(bin)/python -m tests.demo_check $(ARGS)
 
 .PHONY: fuzz
@@ -110,7 +124,7 @@ fuzz: .tools/fuzz/.done ## what takes any bytes gets any bytes, guided by covera
 lock: .tools/uv/.done ## resolve pyproject.toml into uv.lock and the hashed requirements
 	@.tools/uv/bin/uv lock
 	@for set in "run --group build" "dev --extra otel --extra train --group dev" \
-		"image --extra litellm --extra otel --group build" \
+		"image --extra litellm --extra otel" \
 		"fuzz --group fuzz"; do \
 		read -r name options <<< "$$set"; \
 		.tools/uv/bin/uv export -q --frozen --no-emit-project --no-annotate --no-header --no-default-groups \
@@ -154,27 +168,41 @@ clean: ## remove caches, reports and tools; .venv stays
 	@"$(PYTHON)" -m venv .venv
 	@touch $@
 
-.venv/.run: requirements/run.txt pyproject.toml | .venv/.made
+# What Headgate runs on, and what its wheel is built with.
+.venv/.packages: requirements/run.txt | .venv/.made
 	@echo "headgate: installing what it runs on into .venv (once, about half a minute)"
-	@$(bin)/python $(pip) --require-hashes -r requirements/run.txt
-	@$(bin)/python $(pip) --no-deps --no-build-isolation --editable .
+	@$(bin)/python $(pip) --require-hashes -r $<
 	@touch $@
 
-# The development lock holds the other one, so that one environment serves both.
-.venv/.dev: requirements/dev.txt pyproject.toml | .venv/.made
-	@echo "headgate: installing what its tests need into .venv (once, about a minute)"
-	@$(bin)/python $(pip) --require-hashes -r requirements/dev.txt
-	@$(bin)/python $(pip) --no-deps --no-build-isolation --editable .
-	@touch .venv/.run $@
+# The wheel: compiled where there is a C compiler; where not, the hook says so.
+.venv/wheel/.done: pyproject.toml hatch_build.py README.md LICENSE $(sources) | .venv/.packages
+	@echo "headgate: building its wheel"
+	@rm -rf $(@D)
+	@$(bin)/python -m hatchling build --target wheel --directory $(@D)
+	@touch $@
 
-# What the image holds, litellm among it, with our own package as it is here.
-.tools/image/.done: requirements/image.txt pyproject.toml | .venv/.made
+.venv/.run: .venv/wheel/.done
+	@$(bin)/python $(pip) --no-deps --force-reinstall .venv/wheel/*.whl
+	@touch $@
+
+# The tests run on the source tree: the installed package is made once here, and not again with every edit.
+.venv/.dev: requirements/dev.txt pyproject.toml | .venv/.packages
+	@echo "headgate: installing what its tests need into .venv (once, about half a minute)"
+	@$(bin)/python $(pip) --require-hashes -r $<
+	@[ -e .venv/.run ] || $(MAKE) --no-print-directory .venv/.run
+	@touch $@
+
+# What the image holds, litellm among it.
+.tools/image/.packages: requirements/image.txt | .venv/.made
 	@echo "headgate: installing what the image holds into .tools (once, about half a minute)"
 	@$(bin)/python -m venv --without-pip .tools/image
 	@$(bin)/python -m pip --python .tools/image/bin/python --disable-pip-version-check --no-input \
 		install -qq --require-hashes -r $<
+	@touch $@
+
+.tools/image/.done: .tools/image/.packages .venv/wheel/.done
 	@$(bin)/python -m pip --python .tools/image/bin/python --disable-pip-version-check --no-input \
-		install -qq --no-deps --no-build-isolation --editable .
+		install -qq --no-deps --force-reinstall .venv/wheel/*.whl
 	@touch $@
 
 .tools/%/.done: requirements/%.txt | .venv/.made

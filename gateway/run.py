@@ -13,18 +13,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
-import msgspec
-
 T = TypeVar("T")
 
 
-class Gate(msgspec.Struct, kw_only=True, eq=False):
-    """What a run waits at until somebody opens it. One run at a time; a closed gate remembers nothing.
+class Gate:
+    """What a run waits at until somebody opens it. One run at a time; a closed gate remembers nothing."""
 
-    A struct, as whatever is made for every request: msgspec makes one several times as fast as `__init__`.
-    """
-
-    waiter: Run | None = None
+    def __init__(self) -> None:
+        self.waiter: Run | None = None
 
     def __await__(self) -> Generator[Gate, None, None]:
         yield self
@@ -37,13 +33,16 @@ class Gate(msgspec.Struct, kw_only=True, eq=False):
             waiter.resume()
 
 
-class Run(msgspec.Struct, eq=False):
+class Run:
     """Drives `coroutine` to its end, then calls `on_end` with the exception that ended it, or None."""
 
-    _coroutine: Coroutine[Any, Any, None]
-    _on_end: Callable[[BaseException | None], None]
-    _waiting: Gate | asyncio.Future[Any] | None = None
-    _cancelled: bool = False
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, None], on_end: Callable[[BaseException | None], None]
+    ) -> None:
+        self._coroutine = coroutine
+        self._on_end = on_end
+        self._waiting: Gate | asyncio.Future[Any] | None = None
+        self._cancelled = False
 
     def resume(self) -> None:
         """Runs the coroutine up to its next wait, or to its end."""

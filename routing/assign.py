@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from operator import itemgetter
 
-import msgspec
-
 from routing.facts import Facts
 from routing.snapshot import BASIS_POINTS, Cascade, Fixed, Rollout, Variant, Weights
 from routing.sticky import draw, sticky_key
@@ -14,16 +12,26 @@ from routing.sticky import draw, sticky_key
 Assignment = Fixed | Weights | Rollout | Cascade
 
 
-class Assigned(msgspec.Struct, frozen=True, gc=False):
+class Assigned:
     """A variant, and the lot that chose it; the fields are those of the decision."""
 
-    variant: Variant
-    reason: str
-    bucket: int = 0
-    weight: int = BASIS_POINTS
-    key_source: str = ""
-    compared: str = "none"
-    unit: int = 0
+    def __init__(
+        self,
+        variant: Variant,
+        reason: str,
+        bucket: int = 0,
+        weight: int = BASIS_POINTS,
+        key_source: str = "",
+        compared: str = "none",
+        unit: int = 0,
+    ) -> None:
+        self.variant = variant
+        self.reason = reason
+        self.bucket = bucket
+        self.weight = weight
+        self.key_source = key_source
+        self.compared = compared
+        self.unit = unit
 
 
 def assign(assignment: Assignment, facts: Facts, sticky: tuple[str, ...]) -> Assigned:

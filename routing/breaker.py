@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from routing.fallback import CONSEQUENCES, Result
 from routing.snapshot import BASIS_POINTS, BreakerRule
 
@@ -28,27 +26,28 @@ PATIENCE = 30.0
 """Seconds that a probe is waited for before another may go."""
 
 
-class Breaker(msgspec.Struct):
+class Breaker:
     """One variant's breaker in one worker."""
 
-    rule: BreakerRule
-    until: float = 0.0
-    """When the pause is over; 0: closed."""
-    _probed: float = 0.0
-    """Until when a probe is waited for."""
-    _row: int = 0
-    """Errors in a row."""
-    _pauses: int = 0
-    failed_probes: int = 0
-    """Since it opened."""
-    _closed: float = 0.0
-    """When it closed last."""
-    _half: float = 0.0
-    """When the newer half of the window ends."""
-    _now: tuple[int, int] = (0, 0)
-    """Answers and errors in the newer half …"""
-    _before: tuple[int, int] = (0, 0)
-    """… and in the one before it."""
+    def __init__(self, rule: BreakerRule) -> None:
+        self.rule = rule
+        self.until = 0.0
+        """When the pause is over; 0: closed."""
+        self._probed = 0.0
+        """Until when a probe is waited for."""
+        self._row = 0
+        """Errors in a row."""
+        self._pauses = 0
+        self.failed_probes = 0
+        """Since it opened."""
+        self._closed = 0.0
+        """When it closed last."""
+        self._half = 0.0
+        """When the newer half of the window ends."""
+        self._now: tuple[int, int] = (0, 0)
+        """Answers and errors in the newer half …"""
+        self._before: tuple[int, int] = (0, 0)
+        """… and in the one before it."""
 
     @property
     def closed(self) -> bool:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import msgspec
-
 from routing.assign import Assigned, Assignment, assign
 from routing.decision import Decision
 from routing.difficulty.explicit import UNKNOWN
@@ -80,9 +78,9 @@ def _assign_able(route: Route, segment: Segment, facts: Facts) -> Assigned:
     """Assigns among the variants that can serve the request."""
     assignment = serving(route, segment, facts)
     assigned = assign(assignment, facts, route.sticky)
-    if assignment is segment.assignment:
-        return assigned
-    return msgspec.structs.replace(assigned, reason="unsupported")
+    if assignment is not segment.assignment:
+        assigned.reason = "unsupported"
+    return assigned
 
 
 def _pinned(route: Route, facts: Facts) -> Assigned:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from hypothesis import settings
 
 # A shared machine stalls now and then: a slow example is no failure.
 settings.register_profile("headgate", deadline=None)
 settings.load_profile("headgate")
+
+# Children import the source tree as well, and not the package that is installed, unless told otherwise.
+os.environ.setdefault("PYTHONPATH", str(Path(__file__).parents[1]))

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from gateway.cli.commands import Commands
+from gateway.compiled import manner
 
 COMMANDS = {
     "serve": "gateway.cli.serve:command",
@@ -27,7 +28,7 @@ COMMANDS = {
     commands_by_name=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(version("headgate"), prog_name="headgate")
+@click.version_option(version("headgate"), message=f"headgate %(version)s ({manner()})")
 def main() -> None:
     """Moves your application's traffic to your fine-tuned model in stages, on evidence.
 

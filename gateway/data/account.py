@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from operator import add
 from time import time_ns
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from gateway.channel.records import Line
 from gateway.channel.spans import Spans
@@ -19,7 +17,7 @@ from routing.snapshot import Key, Rollout
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
 
 
-class Judged(msgspec.Struct, frozen=True, gc=False):
+class Judged(NamedTuple):
     """The first step of a cascade: `verdict` on its answer is `passed`, `failed` or `skipped`.
 
     When another answer was served, `variant` gave the first one; its usage and cost come on top.
@@ -31,7 +29,7 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     cost: float | None = None
 
 
-class Account(msgspec.Struct, gc=False):
+class Account:
     """Filled along the journey; `started` and `waited` are seconds on the monotonic clock.
 
     `sealed` is the time in the request id, in milliseconds since 1970, and `unit` the unit in it; `status` is
@@ -43,28 +41,29 @@ class Account(msgspec.Struct, gc=False):
     telemetry wants to know of it, where that is on; `cascade` is there when a first answer was judged.
     """
 
-    nonce: bytes
-    started: float
-    waited: float = 0.0
-    request_id: str = ""
-    sealed: int = 0
-    unit: int = 0
-    key: Key | None = None
-    decision: Decision | None = None
-    served: str = ""
-    attempts: int = 0
-    passed_over: tuple[str, ...] = ()
-    usage: Usage | None = None
-    cost: float | None = None
-    first_token: float = 0.0
-    items: int = 1
-    endpoint: str = "chat"
-    streamed: bool = False
-    estimated: bool = False
-    status: str = "client_error"
-    trace: bytes = b""
-    spans: Spans | None = None
-    cascade: Judged | None = None
+    def __init__(self, nonce: bytes, started: float) -> None:
+        self.nonce = nonce
+        self.started = started
+        self.waited = 0.0
+        self.request_id = ""
+        self.sealed = 0
+        self.unit = 0
+        self.key: Key | None = None
+        self.decision: Decision | None = None
+        self.served = ""
+        self.attempts = 0
+        self.passed_over: tuple[str, ...] = ()
+        self.usage: Usage | None = None
+        self.cost: float | None = None
+        self.first_token = 0.0
+        self.items = 1
+        self.endpoint = "chat"
+        self.streamed = False
+        self.estimated = False
+        self.status = "client_error"
+        self.trace = b""
+        self.spans: Spans | None = None
+        self.cascade: Judged | None = None
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""

@@ -31,25 +31,26 @@ class Seen(Protocol):
         ...
 
 
-class Attempt(msgspec.Struct):
+class Attempt:
     """`started` on the monotonic clock. `body` is all of a plain answer, or a stream up to its commit.
 
     A committed stream has a `splitter`, which holds what came behind the last whole event. `stored` is the id
     of a response that can be followed.
     """
 
-    variant: Variant
-    started: float
-    result: Result = Result.CANCELLED
-    answer: Answer | None = None
-    body: bytes = b""
-    splitter: Splitter | None = None
-    usage: Usage | None = None
-    events: int = 0
-    """Events of a stream that were relayed."""
-    seen: Seen | None = None
-    """What has been seen of a stream's end, where somebody wants to know."""
-    stored: str = ""
+    def __init__(self, variant: Variant, started: float) -> None:
+        self.variant = variant
+        self.started = started
+        self.result = Result.CANCELLED
+        self.answer: Answer | None = None
+        self.body = b""
+        self.splitter: Splitter | None = None
+        self.usage: Usage | None = None
+        self.events = 0
+        """Events of a stream that were relayed."""
+        self.seen: Seen | None = None
+        """What has been seen of a stream's end, where somebody wants to know."""
+        self.stored = ""
 
     @property
     def headers(self) -> dict[bytes, bytes]:

@@ -10,8 +10,6 @@ import asyncio
 from time import monotonic
 from typing import Any
 
-import msgspec
-
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.breakers import Breakers
@@ -62,25 +60,38 @@ class RetryBudget:
         return True
 
 
-class Attempts(msgspec.Struct):
+class Attempts:
     """Makes the attempts of one request: `endpoint`, `body` and `head` are the client's.
 
     All of them together end by `deadline`, on the monotonic clock.
     """
 
-    _table: Table
-    _recorder: Recorder
-    _budget: RetryBudget
-    _account: Account
-    _decision: Decision
-    _endpoint: Endpoint
-    _body: dict[str, Any]
-    _head: Head
-    _stream: bool
-    _deadline: float
-    _retries: int
-    _breakers: Breakers
-    _asked: dict[str, float] = {}
+    def __init__(
+        self,
+        table: Table,
+        recorder: Recorder,
+        budget: RetryBudget,
+        account: Account,
+        decision: Decision,
+        endpoint: Endpoint,
+        body: dict[str, Any],
+        head: Head,
+        deadline: float,
+        breakers: Breakers,
+    ) -> None:
+        self._table = table
+        self._recorder = recorder
+        self._budget = budget
+        self._account = account
+        self._decision = decision
+        self._endpoint = endpoint
+        self._body = body
+        self._head = head
+        self._deadline = deadline
+        self._breakers = breakers
+        self._stream = account.streamed
+        self._retries = decision.route.retries
+        self._asked: dict[str, float] = {}
 
     @property
     def judgeable(self) -> bool:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
-import msgspec
-
 from gateway.data.account import Account, Judged
 from gateway.data.attempt import Attempt
 from gateway.data.attempts import Attempts
@@ -63,9 +61,7 @@ class Cascades:
             account.served = first.variant.name
             account.cascade = judged
             return first
-        account.cascade = msgspec.structs.replace(
-            judged, variant=first.variant.name, usage=account.usage, cost=account.cost
-        )
+        account.cascade = judged._replace(variant=first.variant.name, usage=account.usage, cost=account.cost)
         account.usage = account.cost = None
         return second
 

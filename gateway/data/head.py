@@ -9,32 +9,40 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 
-
-class Head(msgspec.Struct):
+class Head:
     """What a head says, the length of the body apart.
 
     `headers` maps lower-case names to values, repeated ones joined with a comma, without `content-length`;
     `modern` is true for HTTP/1.1, where the client understands chunked answers.
     """
 
-    method: bytes
-    path: bytes
-    query: bytes
-    headers: dict[bytes, bytes]
-    modern: bool
-    keep_alive: bool
-    forwarded: bytes = b""
-    """What of it an upstream gets; empty: not worked out yet."""
+    def __init__(
+        self,
+        method: bytes,
+        path: bytes,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        modern: bool,
+        keep_alive: bool,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.modern = modern
+        self.keep_alive = keep_alive
+        self.forwarded = b""
+        """What of it an upstream gets; empty: not worked out yet."""
 
 
-class Known(msgspec.Struct, frozen=True):
+class Known:
     """A head that has been parsed, and its bytes before and behind the digits of its content-length."""
 
-    head: Head
-    before: bytes
-    behind: bytes
+    def __init__(self, head: Head, before: bytes, behind: bytes) -> None:
+        self.head = head
+        self.before = before
+        self.behind = behind
 
     def match(self, data: bytes) -> tuple[Head, int, int] | None:
         """The head, where it ends, and the content-length, if `data` begins with the same head."""

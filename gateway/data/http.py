@@ -55,8 +55,8 @@ class Service(Protocol):
         ...
 
 
-class HttpProtocol(asyncio.Protocol):
-    """One client connection."""
+class HttpProtocol:
+    """One client connection: an `asyncio.Protocol` by its methods."""
 
     def __init__(self, service: Service, connections: set[HttpProtocol], runs: set[Run]) -> None:
         self._service = service
@@ -136,9 +136,8 @@ class HttpProtocol(asyncio.Protocol):
         passthrough = self._service.table.passthrough
         if passthrough is not None and passthrough.takes(head.path):
             whole = None if b"transfer-encoding" in head.headers else length
-            return Inflow(
-                self, head, keep_alive, length > passthrough.body, limit=passthrough.body, length=whole
-            )
+            limit = passthrough.body
+            return Inflow(self, head, keep_alive, length > limit, limit, whole)
         return Request(self, head, keep_alive, length > self._reader.limits.body)
 
     # ── what requests need ───────────────────────────────────────────────────────────────────────────

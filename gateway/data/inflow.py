@@ -8,10 +8,14 @@ What comes before there is a sink is held, up to a bound; beyond it the client h
 from __future__ import annotations
 
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.data.guards import HIGH_WATER
+from gateway.data.head import Head
 from gateway.data.request import Request, status_line
+
+if TYPE_CHECKING:
+    from gateway.data.http import HttpProtocol
 
 
 class Sink(Protocol):
@@ -33,18 +37,28 @@ class Sink(Protocol):
         ...
 
 
-class Inflow(Request, eq=False):
+class Inflow(Request):
     """A request of which at most `limit` bytes are taken; made by the protocol like any other.
 
     `length` is the body's, None when it is not known beforehand.
     """
 
-    limit: int = 0
-    length: int | None = 0
-    _sink: Sink | None = None
-    _waits: bool = False
-    _unwanted: bool = False
-    _sized: bool = False
+    def __init__(
+        self,
+        protocol: HttpProtocol,
+        head: Head,
+        keep_alive: bool,
+        too_large: bool,
+        limit: int,
+        length: int | None,
+    ) -> None:
+        super().__init__(protocol, head, keep_alive, too_large)
+        self.limit = limit
+        self.length = length
+        self._sink: Sink | None = None
+        self._waits = False
+        self._unwanted = False
+        self._sized = False
 
     @property
     def bare(self) -> bool:

@@ -218,8 +218,8 @@ class Service:
         route = decision.route
         deadline = monotonic() + route.timeouts.total
         attempts = Attempts(
-            table, self.recorder, self.budget, account, decision,
-            endpoint, body, request.head, account.streamed, deadline, route.retries, breakers,
+            table, self.recorder, self.budget, account, decision, endpoint, body, request.head, deadline,
+            breakers,
         )  # fmt: skip
         attempt = await (
             self.cascades.answer(decision, attempts, account, deadline)

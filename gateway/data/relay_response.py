@@ -8,34 +8,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import orjson
 
 from gateway.data.answer import broke_down
 from gateway.data.errors import UpstreamError
 from gateway.data.relay import Relay, note_usage
+from gateway.data.response_event import EndedResponse, read_event
 from gateway.sse import data_of, events
 from routing.cost import usage_of
 from routing.fallback import Result
 
-LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
 _MATTERS = re.compile(rb'"(?:response\.(?:completed|incomplete|failed|cancelled)|error)"').search
 """Within a text its quotes would be escaped."""
 _NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,15})')
-
-
-class _Response(msgspec.Struct, gc=False):
-    usage: Any = None
-    error: Any = None
-
-
-class _Event(msgspec.Struct, gc=False):
-    type: Any = None
-    error: Any = None
-    response: _Response | None = None
-
-
-_read = msgspec.json.Decoder(_Event).decode
 
 
 class ResponseRelay(Relay):
@@ -56,8 +41,8 @@ class ResponseRelay(Relay):
 
     def _ends(self, rest: bytes) -> bool:
         data = data_of(rest)
-        event = _event(data) if data is not None else None
-        return event is not None and _is_last(event)
+        event = read_event(data) if data is not None else None
+        return event is not None and event.last
 
     def _relayed(self, block: bytes) -> None:
         self._attempt.events += block.count(b'.delta"')
@@ -82,18 +67,18 @@ class ResponseRelay(Relay):
 
     def _look_at(self, data: bytes) -> bool:
         """Notes usage and the end; false for an error, which the client is told of in our own words."""
-        event = _event(data)
+        event = read_event(data)
         if event is None:
             return True
         if event.type == "error" or event.error:
             self._failed = True
             return False
-        if _is_last(event):
+        if event.last:
             self._done = True
-            self._end(event.type, event.response or _Response())
+            self._end(event.type, event.response or EndedResponse())
         return True
 
-    def _end(self, kind: str, response: _Response) -> None:
+    def _end(self, kind: str, response: EndedResponse) -> None:
         """The last event: a response that failed is relayed as it is, and counts as what it is."""
         usage = usage_of(response.usage)
         if usage is not None:
@@ -102,15 +87,3 @@ class ResponseRelay(Relay):
             broken = broke_down(response.error)
             self._attempt.result = Result.BROKEN if broken else Result.REJECTED
             self._account.status = "upstream_error" if broken else "client_error"
-
-
-def _event(data: bytes) -> _Event | None:
-    """What matters of an event; None for what is not a JSON object."""
-    try:
-        return _read(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _is_last(event: _Event) -> bool:
-    return type(event.type) is str and event.type in LAST

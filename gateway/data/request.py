@@ -23,25 +23,27 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
-class Request(Gate, eq=False):
+class Request(Gate):
     """Made by the protocol once the head is complete.
 
     `gone` is true once nobody reads the answer any more.
     """
 
-    _protocol: HttpProtocol
-    head: Head
-    keep_alive: bool
-    too_large: bool
-    whole: bool = False
-    started: bool = False
-    gone: bool = False
-    extra: bytes = b""
-    """Header lines of whatever is answered."""
-    stamp: float = 0.0
-    """When the request was whole, on the monotonic clock."""
-    _parts: list[bytes] = []
-    _size: int = 0
+    def __init__(self, protocol: HttpProtocol, head: Head, keep_alive: bool, too_large: bool) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self.head = head
+        self.keep_alive = keep_alive
+        self.too_large = too_large
+        self.whole = False
+        self.started = False
+        self.gone = False
+        self.extra = b""
+        """Header lines of whatever is answered."""
+        self.stamp = 0.0
+        """When the request was whole, on the monotonic clock."""
+        self._parts: list[bytes] = []
+        self._size = 0
 
     @property
     def head_only(self) -> bool:

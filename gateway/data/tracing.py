@@ -80,8 +80,7 @@ def follow(account: Account, spans: Spans, attempt: Attempt, call: Call, asked: 
     spans.attempts.append(tried)
     if not span:
         return call
-    line = b"traceparent: %b\r\n" % traceparent(account.trace, span, spans.flags)
-    return msgspec.structs.replace(call, headers=call.headers + line)
+    return call.with_header(b"traceparent: %b\r\n" % traceparent(account.trace, span, spans.flags))
 
 
 def numbers_of(body: Mapping[str, Any]) -> dict[str, float]:

@@ -8,12 +8,14 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import gettempdir
 
 from gateway.providers.simulation_book import Task
 
 _PROGRAM = re.compile(r"^```(?:python|py)?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-_COMMAND = (sys.executable, "-I", "-m", "gateway.demo.runner")
+# By its path: `-I` would look for the module in the environment alone, and this may be a source tree.
+_COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("runner.py")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from gateway.demo.process import Process
 
 USUAL_PORT = 9090
 SCRAPE = "1s"
-RULES = Path(__file__).parents[2] / "helm" / "headgate" / "rules" / "headgate.rules.yaml"
-"""In a checkout; where only the package is installed there are none, and Prometheus does without."""
+_CHART = Path(__file__).parents[2] / "helm" / "headgate" / "rules"
+_NAME = "headgate.rules.yaml"
+RULES = next((path for path in (Path(__file__).with_name(_NAME), _CHART / _NAME) if path.exists()), None)
+"""Those of the chart: the wheel has a copy, and a checkout the chart itself."""
 
 
 class PrometheusMissing(Exception):
@@ -47,5 +49,5 @@ def _configuration(admin_port: int) -> dict[str, object]:
     return {
         "global": {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE, "evaluation_interval": SCRAPE},
         "scrape_configs": [target],
-        "rule_files": [str(RULES)] if RULES.exists() else [],
+        "rule_files": [str(RULES)] if RULES else [],
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from routing.fallback import Result
 from routing.snapshot import Timeouts
@@ -21,7 +19,7 @@ class UpstreamFailure(Exception):
         self.detail = detail
 
 
-class Call(msgspec.Struct, gc=False):
+class Call:
     """One request to an upstream, a POST unless `method` says otherwise.
 
     `path` is relative to the upstream's base URL (`/chat/completions`); `headers` are the client's
@@ -29,16 +27,31 @@ class Call(msgspec.Struct, gc=False):
     is on the monotonic clock, in seconds.
     """
 
-    path: str
-    headers: bytes
-    body: bytes
-    stream: bool
-    timeouts: Timeouts
-    deadline: float
-    method: str = "POST"
+    def __init__(
+        self,
+        path: str,
+        headers: bytes,
+        body: bytes,
+        stream: bool,
+        timeouts: Timeouts,
+        deadline: float,
+        method: str = "POST",
+    ) -> None:
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+        self.timeouts = timeouts
+        self.deadline = deadline
+        self.method = method
+
+    def with_header(self, line: bytes) -> Call:
+        """The same call with another header line."""
+        headers = self.headers + line
+        return Call(self.path, headers, self.body, self.stream, self.timeouts, self.deadline, self.method)
 
 
-class Transfer(msgspec.Struct, gc=False):
+class Transfer(NamedTuple):
     """A request that is handed on as it comes: its body follows in parts.
 
     `path` and `headers` as in a call; `length` is the body's in bytes, None when it is not known beforehand.

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from time import monotonic
 from typing import cast
 
@@ -34,37 +33,37 @@ BRIEFLY = 0.0003
 NEVER = float("inf")
 
 
-class Exchange(Gate, eq=False):
+class Exchange(Gate):
     """A request sent and the answer to it; an `Answer` of the provider contract."""
 
-    _connection: Connection | None
-    stream: bool
-    idle: float
-    deadline: float
-    status: int = 0
-    headers: dict[bytes, bytes] = {}
-    head: bool = False
-    begun: bool = False
-    committed: bool = False
-    left: bool = False
-    complete: bool = False
-    size: int = 0
-    _parts: list[bytes] = []
-    _failure: UpstreamFailure | None = None
+    def __init__(self, connection: Connection, stream: bool, idle: float, deadline: float) -> None:
+        super().__init__()
+        self._connection: Connection | None = connection
+        self.stream = stream
+        self.idle = idle
+        self.deadline = deadline
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.head = False
+        self.begun = False
+        self.committed = False
+        self.left = False
+        self.complete = False
+        self.size = 0
+        self._parts: list[bytes] = []
+        self._failure: UpstreamFailure | None = None
 
-    @types.coroutine
-    def arrive(self) -> Generator[Exchange, None, None]:
+    async def arrive(self) -> None:
         """Waits for the head, and for an answer that is not a stream for its body too.
 
-        Raises UpstreamFailure. A generator, as `read` is: of frames that wait, two would be one too many.
+        Raises UpstreamFailure.
         """
         while not self.complete and not (self.head and self.stream):
             if self._failure is not None:
                 raise self._failure
-            yield self
+            await self
 
-    @types.coroutine
-    def read(self) -> Generator[Exchange, None, bytes]:
+    async def read(self) -> bytes:
         """The bytes that have come since the last call, waiting for some; empty at the end."""
         parts = self._parts
         while not parts:
@@ -72,7 +71,7 @@ class Exchange(Gate, eq=False):
                 return b""
             if self._failure is not None:
                 raise self._failure
-            yield self
+            await self
         block = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.size = 0
@@ -119,8 +118,11 @@ class Exchange(Gate, eq=False):
             self.open()
 
 
-class Connection(asyncio.Protocol):
-    """A pool's connection: `on_free` is called when it may carry another exchange, `on_lost` at its end."""
+class Connection:
+    """A pool's connection, an `asyncio.Protocol` by its methods.
+
+    `on_free` is called when it may carry another exchange, `on_lost` at its end.
+    """
 
     def __init__(
         self,

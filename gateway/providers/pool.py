@@ -52,7 +52,7 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(
-            loop.create_connection(
+            loop.create_connection(  # type: ignore[type-var]  # a protocol by its methods
                 lambda: make(self._outbox, self._free, self._lost),
                 self._host,
                 self._port,

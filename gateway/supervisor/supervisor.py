@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from gateway.channel.link import Kind, pair
+from gateway.compiled import manner
 from gateway.control.source import Source
 from gateway.supervisor.child import OURS, Child
 from gateway.supervisor.roll import Roll
@@ -158,14 +159,16 @@ class Supervisor:
             "url": url,
             "admin_url": admin,
             "workers": len(self._pairs),
+            "modules": manner(),
             "config": str(path) if path else None,
             "processes": {child.name: child.pid for child in self._children},
         }
         log.info(
-            "serving %s (%d %s, configuration from %s), admin on %s",
+            "serving %s (%d %s, %s, configuration from %s), admin on %s",
             url,
             len(self._pairs),
             "worker" if len(self._pairs) == 1 else "workers",
+            fields["modules"],
             path or "the environment",
             admin,
             extra={"fields": fields},

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench.build import SOURCES, found, program
 from tests.bench.headgate import KEY, configuration, name_of
+from tests.bench.installed import environment
 from tests.bench.load import request
 from tests.bench.process import Cores, Failed, running
 
@@ -166,7 +167,7 @@ def headgate(
         str(directory / "state"),
     ]
     log = directory / "output.log"
-    with running(command, cores, os.environ, log) as process:
+    with running(command, cores, environment(), log) as process:
         ready = await_ready("headgate", port, process, log)
         await_ready("headgate's control plane", admin_port, process, log)
         manner = Manner("/v1/chat/completions", "{name}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from tests.bench.build import SOURCES, Missing
 from tests.bench.contestant import await_ready, free_port
 from tests.bench.headgate import KEY, SERVER
+from tests.bench.installed import environment
 from tests.bench.load import MESSAGES
 from tests.bench.process import Cores, Failed, family, running, spent
 from tests.bench.scenario import Reading
@@ -113,8 +113,8 @@ def pair(cores: Cores, directory: Path) -> Iterator[Pair]:
     upstream = [*program, "upstream", "--port", str(upstream_port), "--seed", "1"]
     log = directory / "output.log"
     with (
-        running(upstream, [cores.load], os.environ, directory / "upstream.log"),
-        running(serve, [cores.gateway], os.environ, log) as process,
+        running(upstream, [cores.load], environment(), directory / "upstream.log"),
+        running(serve, [cores.gateway], environment(), log) as process,
     ):
         await_ready(NATIVE, port, process, log)
         yield Pair(port, process.pid, url, cores, directory)

@@ -1,4 +1,4 @@
-"""The pieces of one request by themselves, in microseconds: `python -m tests.bench.micro`.
+"""The pieces of one request by themselves, in microseconds: `make bench-micro`.
 
 Which piece became slower is seen here; what a request costs as a whole, kernel and event loop included, only
 `python -m tests.bench` says.
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table as Sheet
 
 from config.load import parse
+from gateway.compiled import manner
 from gateway.data.account import Account
 from gateway.data.authenticate import authenticate
 from gateway.data.check import check_chat
@@ -139,7 +140,7 @@ def cost(call: Callable[[], Any]) -> float:
 
 def main() -> None:
     """Prints the table."""
-    sheet = Sheet(title="The pieces of one request")
+    sheet = Sheet(title=f"The pieces of one request, {manner()}")
     sheet.add_column("piece")
     sheet.add_column("µs", justify="right")
     total = 0.0

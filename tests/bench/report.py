@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.installed import how
 from tests.bench.row import Line, Readings
 
 
@@ -27,6 +28,7 @@ def show(lines: Sequence[Line], console: Console) -> None:
         figures = [_figure(line.direct), _figure(line.nginx), _figure(line.headgate)]
         table.add_row(line.row.title, *figures, ratio, goal, mark)
     console.print(table)
+    console.print(how())
 
 
 def save(lines: Sequence[Line], readings: Readings, path: Path) -> None:
@@ -36,6 +38,7 @@ def save(lines: Sequence[Line], readings: Readings, path: Path) -> None:
             "processor": platform.processor() or platform.machine(),
             "python": platform.python_version(),
         },
+        "how": how(),
         "rows": [
             {
                 "row": line.row.key,

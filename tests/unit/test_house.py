@@ -18,6 +18,8 @@ import click
 import pytest
 
 from gateway.cli.main import COMMANDS, main
+from gateway.compiled import PROBE
+from tests.compiled import COMPILED
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("config", "routing", "gateway")
@@ -29,8 +31,8 @@ FLOORS = {"config": 0, "routing": 1, "gateway": 2}
 ROOMS = {
     "cli": 3, "demo": 3, "supervisor": 3,
     "data": 2, "control": 2, "training": 2,
-    "channel": 1, "log": 1, "model_file": 1, "outbox": 1, "providers": 1, "run": 1, "sse": 1, "state": 1,
-    "store": 1, "validation": 1,
+    "channel": 1, "compiled": 1, "log": 1, "model_file": 1, "outbox": 1, "providers": 1, "run": 1, "sse": 1,
+    "state": 1, "store": 1, "validation": 1,
 }  # fmt: skip
 """The same inside gateway/; the two planes do not import each other."""
 PLANES = {"data", "control"}
@@ -107,6 +109,24 @@ def _imported(module: str, name: str, line: int, local: bool) -> Import:
 
 def _names_type_checking(test: ast.expr) -> bool:
     return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
+def structs() -> set[str]:
+    """The names of all our classes that are a `msgspec.Struct`, by any number of steps."""
+    bases = {
+        node.name: {_last_name(base) for base in node.bases}
+        for path in files(*PACKAGES)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {"Struct"}
+    while more := {name for name, of in bases.items() if of & found} - found:
+        found |= more
+    return found
+
+
+def _last_name(base: ast.expr) -> str:
+    return base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else ""
 
 
 def room_of(module: str) -> str:
@@ -204,6 +224,36 @@ def test_workers_stay_light() -> None:
         [sys.executable, "-P", "-c", probe], check=True, capture_output=True, text=True, timeout=60
     )
     assert json.loads(loaded.stdout) == []
+
+
+def test_the_compiled_files_exist_and_the_probe_is_one() -> None:
+    assert set(map(Path, COMPILED)) <= set(files(*PACKAGES)), "pyproject.toml: [tool.headgate] compiled"
+    assert len(set(COMPILED)) == len(COMPILED)
+    assert PROBE in {module_of(Path(name)) for name in COMPILED}
+
+
+@pytest.mark.parametrize("path", [Path(name) for name in COMPILED], ids=str)
+def test_no_compiled_file_defines_a_struct(path: Path) -> None:
+    wrong = [
+        f"{path}:{node.lineno}: {node.name}: mypyc drops `frozen=True` and the like"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef) and {_last_name(base) for base in node.bases} & structs()
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", [Path(name) for name in COMPILED], ids=str)
+def test_no_class_of_a_compiled_file_has_none_for_a_default(path: Path) -> None:
+    """mypyc leaves some of these attributes unset: `__init__` has to set them."""
+    classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
+    wrong = [
+        f"{path}:{line.lineno}"
+        for node in classes
+        if "NamedTuple" not in map(_last_name, node.bases)
+        for line in node.body
+        if isinstance(getattr(line, "value", None), ast.Constant) and line.value.value is None
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("path", files(*PACKAGES, "tests"), ids=str)

@@ -44,7 +44,8 @@ def asked(name: str) -> dict[str, str]:
     """What pyproject.toml itself asks of one requirements file."""
     groups = PROJECT["dependency-groups"]
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *groups["fuzz" if name == "fuzz" else "build"]]
+    group = {"fuzz": "fuzz", "image": None}.get(name, "build")
+    wanted = [*PROJECT["project"]["dependencies"], *(groups[group] if group else [])]
     wanted += extras["litellm"] if name == "image" else []
     wanted += extras["otel"] if name in ("image", "dev") else []
     wanted += extras["train"] if name == "dev" else []

@@ -10,6 +10,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.installed import how
 from tests.bench.peers.session import NAMES, Readings
 
 ROWS = (
@@ -50,6 +51,7 @@ def show(readings: Readings, console: Console) -> None:
     for title, scenario, figure in ROWS:
         table.add_row(title, *(_figure(readings, scenario, name, figure) for name in NAMES))
     console.print(table)
+    console.print(how())
     for goal in GOALS:
         reached = times(readings, goal.other)
         mark = "[green]✓[/]" if reached >= goal.times else "[red]✗[/]"

@@ -76,8 +76,9 @@ def test_the_latest_are_remembered():
     texts = [
         text_of([("x-number", str(number))], "Content-Length: ", 5, []) for number in range(REMEMBERED + 1)
     ]
-    for text in texts[:-1]:
-        heads.learn(head(text), text)
-    assert heads.find(texts[0]) == (head(texts[0]), len(texts[0]), 5)  # which makes it the latest
-    heads.learn(head(texts[-1]), texts[-1])
+    known = [head(text) for text in texts]
+    for one, text in zip(known[:-1], texts[:-1], strict=True):
+        heads.learn(one, text)
+    assert heads.find(texts[0]) == (known[0], len(texts[0]), 5)  # which makes it the latest
+    heads.learn(known[-1], texts[-1])
     assert [heads.find(text) is not None for text in texts[:2]] == [True, False]

@@ -38,7 +38,8 @@ def begun(tracing: Tracing | None, headers: dict[bytes, bytes]) -> Account:
 
 def tried(body: bytes, *, status: int = 200, stream: Tail | Captured | None = None) -> Any:
     """What is noted of an attempt with this answer."""
-    account, attempt = begun(Tracing(Sampler()), HEADERS), Attempt(VARIANT, 6.0, Result.OK)
+    account, attempt = begun(Tracing(Sampler()), HEADERS), Attempt(VARIANT, 6.0)
+    attempt.result = Result.OK
     assert account.spans is not None
     follow(account, account.spans, attempt, CALL, {})
     attempt.body, attempt.answer = body, Answer(status)  # type: ignore[assignment]
