@@ -41,10 +41,10 @@ LAZY = {"gateway/cli/difficulty/train.py", "gateway/providers/litellm.py"}
 """Files that may import inside a function: what is too heavy to load before it is needed."""
 
 PURE = {
-    "__future__", "base64", "binascii", "bisect", "collections", "cryptography", "dataclasses", "enum",
-    "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "jsonpath", "jsonschema_rs",
-    "markdown_it", "math", "msgspec", "operator", "orjson", "re", "statistics", "string", "struct", "types",
-    "typing", "unicodedata", "zlib",
+    "__future__", "array", "base64", "binascii", "bisect", "collections", "cryptography", "dataclasses",
+    "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "jsonpath",
+    "jsonschema_rs", "markdown_it", "math", "msgspec", "operator", "orjson", "re", "statistics", "string",
+    "struct", "types", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """All that routing/ may import besides itself: nothing that reads, waits, draws or tells the time."""
 
