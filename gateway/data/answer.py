@@ -1,7 +1,7 @@
 """What is read of an upstream's whole answer: whether it is one, and its usage. The rest stays bytes.
 
-The types below are the common shape and read in one step; whatever else an upstream sends as usage is judged
-by `routing.cost.usage_of`.
+The common shape is read in one step; whatever else an upstream sends as usage is judged by
+`routing.cost.usage_of`.
 """
 
 from __future__ import annotations
@@ -10,65 +10,29 @@ from typing import Any
 
 import msgspec
 
+from gateway.data.answer_shapes import read_any, read_as_response, read_common
 from routing.cost import Usage, disjoint, usage_of
 
 
-class _PromptDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-
-
-class _CompletionDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-
-class _Common(msgspec.Struct, gc=False):
-    usage: _Usage | None = None
-    error: Any = None
-
-
-class _Any(msgspec.Struct, gc=False):
-    usage: Any = None
-    error: Any = None
-
-
-class _Response(msgspec.Struct, gc=False):
-    id: Any = None
-    usage: Any = None
-    error: Any = None
-    status: Any = None
-
-
-class Whole(msgspec.Struct, gc=False):
+class Whole:
     """An answer's usage in tokens, if it tells, and its `error`, if it is one in disguise.
 
     `refused`: the error is the request's own fault. `id` is that of a response which can be followed.
     """
 
-    tokens: Usage | None
-    error: Any
-    refused: bool = False
-    id: str = ""
-
-
-_read_common = msgspec.json.Decoder(_Common).decode
-_read_any = msgspec.json.Decoder(_Any).decode
-_read_response = msgspec.json.Decoder(_Response).decode
+    def __init__(self, tokens: Usage | None, error: Any, refused: bool = False, id: str = "") -> None:
+        self.tokens = tokens
+        self.error = error
+        self.refused = refused
+        self.id = id
 
 
 def read_whole(body: bytes) -> Whole:
     """Reads a JSON object. Raises msgspec.DecodeError or UnicodeDecodeError for what is not one."""
     try:
-        common = _read_common(body)
+        common = read_common(body)
     except msgspec.ValidationError:
-        answer = _read_any(body)
+        answer = read_any(body)
         return Whole(usage_of(answer.usage), answer.error)
     usage = common.usage
     if usage is None:
@@ -86,7 +50,7 @@ def read_whole(body: bytes) -> Whole:
 
 def read_response(body: bytes) -> Whole:
     """Reads a whole answer of the Responses API, which may tell in a 200 that it failed. Raises the same."""
-    answer = _read_response(body)
+    answer = read_as_response(body)
     error = answer.error or (FAILED if answer.status == FAILED else None)
     id = answer.id if type(answer.id) is str else ""
     return Whole(usage_of(answer.usage), error, bool(error) and not broke_down(error), id)
@@ -120,4 +84,4 @@ def first_response(event: dict[str, Any]) -> Whole:
 
 def read_counted(body: bytes) -> Whole:
     """Reads an answer that costs no tokens: how many there would be. Raises the same."""
-    return Whole(Usage(0), _read_any(body).error)
+    return Whole(Usage(0), read_any(body).error)

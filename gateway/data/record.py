@@ -10,7 +10,8 @@ from bisect import bisect_left
 from time import time
 
 from gateway.channel import series
-from gateway.channel.records import Deltas, Exposures, Histogram, Line, encode
+from gateway.channel.exposures import Exposures, encode
+from gateway.channel.records import Deltas, Histogram, Line
 from gateway.channel.series import Labels
 from gateway.data.account import Account, Judged
 from routing.decision import Decision, Score
