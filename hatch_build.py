@@ -1,4 +1,4 @@
-"""Compiles the hot modules into the wheel: they run twice as fast as native extensions (mypyc).
+"""Compiles the hot modules into the wheel: as native extensions they need half the time (mypyc).
 
 Which ones: `[tool.headgate] compiled` in pyproject.toml; why: docs/decisions/0011-compiled.md. Each lies in
 the wheel beside its `.py`, and everything is made in a temporary directory. Where it cannot be done (no C
@@ -26,7 +26,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LEVEL = "2"
 """gcc's -O: -O3 takes a sixth longer; the pieces of `make bench-micro` take the same time at every level."""
-MEANWHILE = "Headgate will run interpreted, at about half the speed"
+MEANWHILE = "Headgate will run interpreted, at three fifths of the speed"
 NOT_FOR_COMPILING = ("hatchling", "editables")
 
 

@@ -221,7 +221,9 @@ class HttpProtocol:
             self.deadline = min(self.deadline, monotonic() + limits.header_time)
         else:
             self._ahead = data
-            if not request.whole and not request.held_up:
+            if request.whole:
+                self.deadline = NEVER  # the answer may take its time
+            elif not request.held_up:
                 self.deadline = monotonic() + limits.body_idle
             if self._run is None:
                 self._begin(request)
@@ -229,8 +231,6 @@ class HttpProtocol:
                 request.open()
 
     def _begin(self, request: Request) -> None:
-        if request.whole:
-            self.deadline = NEVER
         self._run = run = Run(self._service.handle(request), self._ended)
         self._runs.add(run)
         run.resume()

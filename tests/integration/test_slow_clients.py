@@ -87,6 +87,19 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(impatient):
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
+def test_an_answer_may_take_longer_than_a_body_that_came_in_pieces_may_pause(impatient, upstream):
+    until = threading.Event()
+    upstream.script = lambda received: [Wait(until), *answer()]
+    with connect(impatient) as client, connect(impatient) as stuck:
+        client.sendall(WHOLE[:-1])
+        assert impatient.get("/health/live").status == 200  # so that the last byte comes by itself
+        client.sendall(WHOLE[-1:])
+        stuck.sendall(WHOLE[:-1])
+        assert rest(stuck).startswith(b"HTTP/1.1 408 ")  # by now the pause is over for both
+        until.set()
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("before", [b"", LIVE], ids=["never used", "used"])
 def test_an_idle_connection_is_closed_without_a_word(impatient, before):
     with connect(impatient) as client:
