@@ -80,14 +80,13 @@ class Gathering:
         dropped = 0
         for one in exposures:
             unit, sealed, attempts, cost = one.unit, one.sealed, one.attempts, one.cost
-            if apart:
-                if is_alone(unit, sealed):
-                    alone.append((attempts, one.duration, one.first_token, cost))
-                    continue
-                if surplus.is_surplus(kind + (attempts > 0) + 2 * (cost >= 0), unit, sealed, depth):
-                    continue
-            if len(facts) >= HELD:
+            if apart and is_alone(unit, sealed):
+                alone.append((attempts, one.duration, one.first_token, cost))
+                continue
+            if len(facts) >= HELD:  # asked before the surplus: what finds no room must not count as taken in
                 dropped += 1
+                continue
+            if apart and surplus.is_surplus(kind + (attempts > 0) + 2 * (cost >= 0), unit, sealed, depth):
                 continue
             time = sealed or int(one.time * MILLISECONDS)
             fact = endings.fact(time, one.nonce, attempts, one.duration, one.first_token, cost)
