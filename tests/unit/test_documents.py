@@ -28,6 +28,11 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [target for target in files if not (ROOT / path.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_no_figure_was_left_to_be_filled_in(path: Path) -> None:
+    assert re.findall(r"@[A-Z]+@", (ROOT / path).read_text()) == []
+
+
 def test_the_readmes_configuration_is_valid() -> None:
     (text,) = blocks("yaml")
     text = text.replace("sha256:…", "sha256:" + "0" * 64)
