@@ -107,6 +107,10 @@ class Batch(msgspec.Struct, array_like=True, gc=False):
     dropped: int = 0
     """Messages and exposures that were lost since the last message that was not."""
 
+    def lines(self) -> list[tuple[Line, list[Exposure]]]:
+        """The lines with their exposures. Raises msgspec.DecodeError."""
+        return [opened(packed) for packed in self.exposures]
+
 
 decode = msgspec.msgpack.Decoder(Batch).decode
 opened = msgspec.msgpack.Decoder(tuple[Line, list[Exposure]]).decode

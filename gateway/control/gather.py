@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from os import urandom
 
@@ -36,18 +37,18 @@ NOT_FROZEN = P95()
 """Of a rollout whose baseline is not known well enough yet: latency is shown and not tested."""
 
 
+@dataclass(slots=True)
 class _Epoch:
     """What waits of one rollout's epoch; `sent` are the counters on their way, until the store has them."""
 
-    def __init__(self, rollout: str, epoch: int, depth: int) -> None:
-        self.rollout = rollout
-        self.epoch = epoch
-        self.depth = depth
-        self.tally = Tally()
-        self.tallied = False
-        self.sent: Counts | None = None
-        self.number = 0
-        self.facts: list[tuple[UnitKey, Fact]] = []
+    rollout: str
+    epoch: int
+    depth: int
+    tally: Tally = field(default_factory=Tally)
+    tallied: bool = False
+    sent: Counts | None = None
+    number: int = 0
+    facts: list[tuple[UnitKey, Fact]] = field(default_factory=list)
 
 
 class Gathering:

@@ -16,7 +16,7 @@ import msgspec
 from gateway.channel import answers, homes
 from gateway.channel.link import Kind, Link
 from gateway.channel.outcomes import Handed, decode_handed, encode
-from gateway.channel.records import decode, opened
+from gateway.channel.records import decode
 from gateway.control.contents import Contents
 from gateway.control.controller.first import UNIT_KEY
 from gateway.control.controller.keep import keep
@@ -206,7 +206,7 @@ class Plane:
         try:
             if kind is Kind.BATCH:
                 batch = decode(message)
-                lines = [opened(exposures) for exposures in batch.exposures]
+                lines = batch.lines()
                 self.metrics.merge(batch)
                 self.gains.heard(worker)
                 if self.sending is not None:

@@ -37,7 +37,7 @@ class Common(msgspec.Struct, gc=False):
 
 
 class Anything(msgspec.Struct, gc=False):
-    """Any other."""
+    """Any other, and the response that ends a stream."""
 
     usage: Any = None
     error: Any = None

@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from gateway.data.answer import broke_down
+from gateway.data.answer_shapes import Anything
 from gateway.data.errors import UpstreamError
 from gateway.data.relay import Relay, note_usage
-from gateway.data.response_event import EndedResponse, read_event
+from gateway.data.response_event import read_event
 from gateway.sse import data_of, events
 from routing.cost import usage_of
 from routing.fallback import Result
@@ -75,10 +76,10 @@ class ResponseRelay(Relay):
             return False
         if event.last:
             self._done = True
-            self._end(event.type, event.response or EndedResponse())
+            self._end(event.type, event.response or Anything())
         return True
 
-    def _end(self, kind: str, response: EndedResponse) -> None:
+    def _end(self, kind: str, response: Anything) -> None:
         """The last event: a response that failed is relayed as it is, and counts as what it is."""
         usage = usage_of(response.usage)
         if usage is not None:

@@ -6,15 +6,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.data.answer_shapes import Anything
+
 LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
 """The types of a stream's last event."""
-
-
-class EndedResponse(msgspec.Struct, gc=False):
-    """The whole response that the last event carries."""
-
-    usage: Any = None
-    error: Any = None
 
 
 class ResponseEvent(msgspec.Struct, gc=False):
@@ -22,7 +17,8 @@ class ResponseEvent(msgspec.Struct, gc=False):
 
     type: Any = None
     error: Any = None
-    response: EndedResponse | None = None
+    response: Anything | None = None
+    """The whole one, which the last event carries."""
 
     @property
     def last(self) -> bool:

@@ -93,9 +93,12 @@ def apply(
 
 def _scope(database: sqlite3.Connection, rollout: str, epoch: int) -> int:
     """The number that stands for the epoch of a rollout."""
-    database.execute("INSERT OR IGNORE INTO scopes (rollout, epoch) VALUES (?, ?)", (rollout, epoch))
     select = "SELECT scope FROM scopes WHERE rollout = ? AND epoch = ?"
-    scope: int = value(database.execute(select, (rollout, epoch)).fetchone())
+    scope: int | None = value(database.execute(select, (rollout, epoch)).fetchone())
+    if scope is None:
+        insert = "INSERT INTO scopes (rollout, epoch) VALUES (?, ?)"
+        scope = database.execute(insert, (rollout, epoch)).lastrowid
+        assert scope is not None
     return scope
 
 

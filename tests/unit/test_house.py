@@ -111,7 +111,8 @@ def _names_type_checking(test: ast.expr) -> bool:
     return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
-def structs() -> set[str]:
+@cache
+def structs() -> frozenset[str]:
     """The names of all our classes that are a `msgspec.Struct`, by any number of steps."""
     bases = {
         node.name: {_last_name(base) for base in node.bases}
@@ -122,7 +123,7 @@ def structs() -> set[str]:
     found = {"Struct"}
     while more := {name for name, of in bases.items() if of & found} - found:
         found |= more
-    return found
+    return frozenset(found)
 
 
 def _last_name(base: ast.expr) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gateway.channel.records import Exposure, Line
 from routing.evidence.ending import Ending, failed
@@ -15,10 +16,10 @@ LAST, AT_ONCE, AGE = 20, 50, 300.0
 """The baseline's requests looked at: by guardrails, and no older than AGE seconds; by a breaker."""
 
 
+@dataclass(slots=True)
 class _Rollout:
-    def __init__(self) -> None:
-        self.baseline: deque[tuple[float, bool]] = deque(maxlen=AT_ONCE)
-        self.heavy = Heavy()
+    baseline: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=AT_ONCE))
+    heavy: Heavy = field(default_factory=Heavy)
 
 
 class Newest:

@@ -29,7 +29,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData, Pe
 from opentelemetry.sdk.resources import Resource
 
 from gateway.channel.link import Kind, Link
-from gateway.channel.records import decode, opened
+from gateway.channel.records import decode
 from gateway.control.telemetry.attributes import Ended
 from gateway.control.telemetry.conveyor import Conveyor
 from gateway.control.telemetry.meter import Meter
@@ -102,7 +102,7 @@ class Sender:
 
     def _take(self, message: bytes) -> None:
         try:
-            lines = [opened(exposures) for exposures in decode(message).exposures]
+            lines = decode(message).lines()
         except msgspec.DecodeError:
             log.warning("a worker's message could not be read")
             return
