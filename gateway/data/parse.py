@@ -16,8 +16,8 @@ from gateway.data.errors import InvalidRequest, UnsupportedMedia
 
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() else ord(" ") for byte in range(128)) + b" " * 128
 _LONG = b"0" * 19
-_SAMPLED = b"0" * 2
-"""A run of 19 digits leaves at least two in a row in every ninth byte."""
+_SAMPLED = b"0" * 3
+"""A run of 19 digits leaves at least three in a row in every fifth byte; nearly nothing else does."""
 
 
 def parse_json(body: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def parse_json(body: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
         raise UnsupportedMedia
     try:
         parsed = orjson.loads(body)
-        if _SAMPLED in body[::9].translate(_DIGITS) and _LONG in body.translate(_DIGITS):
+        if body[::5].translate(_DIGITS).find(_SAMPLED) >= 0 and body.translate(_DIGITS).find(_LONG) >= 0:
             parsed = json.loads(body)
     except (ValueError, RecursionError):
         raise InvalidRequest("The request body is not valid JSON.") from None

@@ -10,7 +10,7 @@ import asyncio
 import select
 from collections.abc import Callable
 from time import monotonic
-from typing import cast
+from typing import Final, cast
 
 import httptools
 
@@ -31,6 +31,7 @@ PATIENCE = 1.0
 BRIEFLY = 0.0003
 """Seconds of rest within which no peer closes an idle connection."""
 NEVER = float("inf")
+SPACE: Final = 0x20
 
 
 class Exchange(Gate):
@@ -145,7 +146,6 @@ class Connection:
         self._informational = False
         self._keep = True
         self._head_size = 0
-        self._padded = False  # a value may have white space behind it
         self._paused = False
         self._proven = False
         self.deadline = NEVER
@@ -218,8 +218,6 @@ class Connection:
             self.abort()
             return
         if not exchange.head:
-            # The parser leaves white space behind a value where it is; nearly no head has any.
-            self._padded = self._head_size > 0 or b" \r" in data or b"\t\r" in data
             self._head_size += len(data)
         try:
             self._parser.feed_data(data)
@@ -256,10 +254,11 @@ class Connection:
         if exchange is None:
             return
         raw = self._raw
-        headers = exchange.headers = {name.lower(): value for name, value in raw.items()}
-        if self._padded:
-            for name, value in headers.items():
-                headers[name] = value.rstrip(b" \t")
+        headers: dict[bytes, bytes] = {}
+        for name, value in raw.items():
+            # The parser leaves white space behind a value where it is; nearly no value has any.
+            headers[name.lower()] = value.rstrip(b" \t") if value and value[-1] <= SPACE else value
+        exchange.headers = headers
         raw.clear()
         status = self._parser.get_status_code()
         if status < 100:
