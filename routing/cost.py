@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from routing.snapshot import Price
 
-MAX_TOKENS = 2**48
+MAX_TOKENS: Final = 2**48
 """Counts above it are garbage, and would leave the range in which floats are exact."""
 
 
-class Usage(NamedTuple):
+class Usage:
     """Tokens by disjoint type: they sum to the total."""
 
-    input: int
-    cached_input: int = 0
-    output: int = 0
-    reasoning: int = 0
+    def __init__(self, input: int, cached_input: int = 0, output: int = 0, reasoning: int = 0) -> None:
+        self.input = input
+        self.cached_input = cached_input
+        self.output = output
+        self.reasoning = reasoning
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Usage) and self.by_type() == other.by_type()
+
+    def plus(self, other: Usage) -> Usage:
+        """What two answers used together."""
+        return Usage(
+            self.input + other.input, self.cached_input + other.cached_input,
+            self.output + other.output, self.reasoning + other.reasoning,
+        )  # fmt: skip
+
+    def by_type(self) -> tuple[int, int, int, int]:
+        """The tokens in the order of the types."""
+        return self.input, self.cached_input, self.output, self.reasoning
 
 
 def usage_of(usage: Any) -> Usage | None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from routing.home import Home
 from routing.snapshot import Key
 
 
-class Facts(msgspec.Struct, frozen=True, gc=False):
+class Facts:
     """What a request says of itself.
 
     `endpoint` is `chat`, `completions`, `embeddings` or `responses`. `headers` maps lower-case names to raw
@@ -19,10 +17,20 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     whatever has no sticky key. `home` is that of the stored response which the request follows.
     """
 
-    endpoint: str
-    model: str
-    key: Key
-    headers: Mapping[bytes, bytes]
-    body: Mapping[str, Any]
-    nonce: bytes
-    home: Home | None = None
+    def __init__(
+        self,
+        endpoint: str,
+        model: str,
+        key: Key,
+        headers: Mapping[bytes, bytes],
+        body: Mapping[str, Any],
+        nonce: bytes,
+        home: Home | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.model = model
+        self.key = key
+        self.headers = headers
+        self.body = body
+        self.nonce = nonce
+        self.home = home

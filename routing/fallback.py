@@ -15,8 +15,8 @@ broken        no                   no             yes       after commit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Result(StrEnum):
@@ -35,8 +35,7 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Consequence:
+class Consequence(NamedTuple):
     """What may follow a result."""
 
     retry: bool

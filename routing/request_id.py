@@ -63,12 +63,17 @@ class Identity(NamedTuple):
 
 def identity_of(decision: Decision, key: Key, time: int) -> Identity:
     """The identity of a routed request; `time` in milliseconds since 1970."""
+    return Identity(*fields_of(decision, key, time))
+
+
+def fields_of(decision: Decision, key: Key, time: int) -> tuple[int, ...]:
+    """Its fields alone, in a tenth of the time: what makes a named tuple is interpreted."""
     segment = decision.segment
     assignment = segment.assignment
     epoch = period = reference = 0
     if type(assignment) is Rollout:
         epoch, period, reference = assignment.epoch, assignment.period, assignment.reference
-    return Identity(
+    return (
         time, key.application_hash, decision.route.hash, segment.hash, decision.variant.hash,
         epoch, period, reference, _codes[decision.compared], decision.difficulty.stratum_index,
         unit_of(decision, time),
@@ -101,8 +106,11 @@ class Sealer:
         self._head = VERSION + _key_id(keys[0]) + process_salt
         self._encrypt = _subkey(keys[0], process_salt).encrypt
 
-    def seal(self, nonce: bytes, identity: Identity) -> str:
-        """The request id; `nonce` is 12 random bytes, never used twice in a process."""
+    def seal(self, nonce: bytes, identity: tuple[int, ...]) -> str:
+        """The request id; `nonce` is 12 random bytes, never used twice in a process.
+
+        `identity` has the fields of an Identity.
+        """
         head = self._head
         sealed = self._encrypt(nonce, _layout.pack(*identity), head)
         return b2a_base64(head + nonce + sealed, newline=False).translate(_URL_SAFE).decode()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from routing.frozen import Frozen
 from routing.trace import Tracing
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ TRANSLATED = frozenset((NATIVE, "litellm"))
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class Price(Frozen):
     """What a variant's upstream charges: USD a token (not a million), and USD a request."""
 
     input: float = 0.0
@@ -45,7 +46,7 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class System:
+class System(Frozen):
     """What a variant does to the system prompt: `mode` is `replace` or `prepend`."""
 
     mode: str
@@ -53,7 +54,7 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Frozen):
     """One choice in a route, ready to shape a request body.
 
     `hash` is the 32-bit hash of its name that the request id carries. `price` is None when nothing is known:
@@ -75,7 +76,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Frozen):
     """One clause of a `when`.
 
     `subject` is `difficulty`, `gain`, `tokens`, `language`, `has`, `metadata`, `header`, `application` or
@@ -92,14 +93,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Frozen):
     """Every request of the segment gets one variant (reason `variant`)."""
 
     variant: Variant
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Frozen):
     """Sticky static weights: `bounds` holds (upper bucket bound, variant), rising to exactly 10,000."""
 
     bounds: tuple[tuple[int, Variant], ...]
@@ -107,7 +108,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Frozen):
     """A segment's traffic between a baseline and a candidate.
 
     Buckets `[0, weight)` get the candidate; buckets `low <= b < high`, the gap between the epoch's earlier
@@ -127,7 +128,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Cascade:
+class Cascade(Frozen):
     """Ask `first`, judge its answer, and `then` only if that fails.
 
     `rules` are the `count` validators of the route, each its type and its arguments, as MessagePack.
@@ -140,7 +141,7 @@ class Cascade:
 
 
 @dataclass(frozen=True, slots=True)
-class Shadow:
+class Shadow(Frozen):
     """Another variant, which gets copies of a segment's requests after they have been answered.
 
     `share` of them, in basis points, drawn for each with `salt`; `concurrency` at a time in each worker.
@@ -153,7 +154,7 @@ class Shadow:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Frozen):
     """An ordered slice of a route's traffic. `conditions` must all hold; empty: every request."""
 
     name: str
@@ -178,7 +179,7 @@ Thresholds = Mapping[tuple[str, int], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Difficulty:
+class Difficulty(Frozen):
     """A route's difficulty scale, where an explicit rating is read from, and what estimates it otherwise.
 
     `scale` is `codeforces`, `baekjoon`, `label` or `range`; `minimum` and `maximum` bound valid scores;
@@ -215,7 +216,7 @@ class Difficulty:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Frozen):
     """Seconds. `first_token` and `idle` concern streams; `total` is the whole request, fallbacks included."""
 
     connect: float = 5.0
@@ -225,7 +226,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerRule:
+class BreakerRule(Frozen):
     """When a route's variant is not called for a while.
 
     After `errors` in a row, or when at least `ratio` basis points of at least `requests` calls of the last
@@ -240,7 +241,7 @@ class BreakerRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Route(Frozen):
     """The public model name that clients send, and how it resolves.
 
     `after` maps a variant's name to what is tried after it: `fallbacks` without itself, and without any
@@ -279,7 +280,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(Frozen):
     """A configured endpoint plus its credential, as its provider needs it."""
 
     name: str
@@ -295,7 +296,7 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
-class Passthrough:
+class Passthrough(Frozen):
     """Which paths below `/v1` go to one upstream as they are, by their first part; `body` in bytes."""
 
     upstream: str
@@ -304,7 +305,7 @@ class Passthrough:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class Key(Frozen):
     """An API key of an application, found by the SHA-256 digest of its text."""
 
     name: str
@@ -316,7 +317,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Frozen):
     """Guards of the data port, per worker: bytes, seconds, counts."""
 
     body: int = 20 * 1024 * 1024
@@ -329,7 +330,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Cors:
+class Cors(Frozen):
     """The origins whose pages may call (`*`: all), and the seconds that a browser may remember it."""
 
     origins: frozenset[str]
@@ -337,7 +338,7 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Frozen):
     """Everything a worker needs to serve; `revision` only grows."""
 
     revision: int

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from operator import add
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.channel.records import Line
 from gateway.channel.spans import Spans
 from routing.cost import Usage
 from routing.decision import Decision
 from routing.difficulty.explicit import UNKNOWN
-from routing.request_id import Identity, Sealer, identity_of
+from routing.request_id import Identity, Sealer, fields_of
 from routing.snapshot import Key, Rollout
 
 STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
@@ -68,11 +67,11 @@ class Account:
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""
         if not self.request_id:
-            identity = Identity()
+            identity: tuple[int, ...] = _UNROUTED
             if self.decision is not None and self.key is not None:
                 self.sealed = time_ns() // 1_000_000
-                identity = identity_of(self.decision, self.key, self.sealed)
-                self.unit = identity.unit
+                identity = fields_of(self.decision, self.key, self.sealed)
+                self.unit = identity[-1]
             self.request_id = sealer.seal(self.nonce, identity)
 
     def line(self) -> Line:
@@ -95,7 +94,7 @@ class Account:
         """The fields of the record of a routed request; `time` is the wall clock at its end."""
         usage = self.usage or _NOTHING
         if self.cascade is not None and self.cascade.usage is not None:
-            usage = Usage(*map(add, usage, self.cascade.usage))
+            usage = usage.plus(self.cascade.usage)
         fields = (
             self.nonce, time, self.sealed, self.unit, duration, self.first_token, self.attempts, usage.input,
             usage.cached_input, usage.output, usage.reasoning, -1.0 if self.cost is None else self.cost,
@@ -107,4 +106,5 @@ class Account:
         return (*fields, self.trace, self.spans) if self.trace or self.spans is not None else fields
 
 
-_NOTHING = Usage(0)
+_NOTHING: Final = Usage(0)
+_UNROUTED: Final = Identity()

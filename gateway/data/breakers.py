@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from routing.breaker import Breaker
 from routing.decision import Decision
 from routing.snapshot import Rollout, Route, Snapshot, Variant
@@ -66,4 +64,4 @@ def outside(decision: Decision, breakers: Breakers) -> Decision:
         return decision
     if breakers[assignment.baseline.name].closed and breakers[assignment.candidate.name].closed:
         return decision
-    return msgspec.structs.replace(decision, compared="breaker")
+    return decision.outside("breaker", wants_outcome=decision.wants_outcome)

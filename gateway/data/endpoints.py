@@ -50,7 +50,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 def decide_aside(snapshot: Snapshot, facts: Facts) -> Decision:
     """The decision of a request that says nothing of its variant: outside comparisons, no outcome wanted."""
-    return msgspec.structs.replace(decide(snapshot, facts), compared="none", wants_outcome=False)
+    return decide(snapshot, facts).outside("none", wants_outcome=False)
 
 
 CHAT = Endpoint(name="chat", path="/chat/completions", check=check_chat, shape=shape)

@@ -213,8 +213,9 @@ class Recorder:
         """Counts a cascade's verdict, and the tokens of its first step where another answer was served."""
         route = decision.route.name
         _add(self._cascades, (route, decision.segment.name, judged.verdict), 1)
-        for kind, tokens in zip(TOKEN_TYPES, judged.usage or (), strict=False):
-            _add(self._beside, (route, judged.variant, kind), tokens)
+        if judged.usage is not None:
+            for kind, tokens in zip(TOKEN_TYPES, judged.usage.by_type(), strict=True):
+                _add(self._beside, (route, judged.variant, kind), tokens)
 
     def flush(
         self,

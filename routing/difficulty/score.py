@@ -19,6 +19,7 @@ from routing.difficulty.gate import OTHER, TASKS
 from routing.difficulty.head import Contribution
 from routing.difficulty.model import Scale
 from routing.difficulty.scales import converted
+from routing.frozen import Frozen
 from routing.snapshot import Difficulty
 
 ESTIMATE = "estimate"
@@ -30,7 +31,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Frozen):
     """Stands for a model that could not be read and was never read well: it has no estimate of anything."""
 
     scale: Scale = Scale("range", 0.0, 1.0)
@@ -69,9 +70,9 @@ def _estimated(difficulty: Difficulty, estimator: Estimator, stated: Score, body
             assert stated.value is not None
             low, high = difficulty.minimum, difficulty.maximum
             raw = converted(stated.value, difficulty.scale, low, high, difficulty.onto)
-        return stated._replace(task=task or TASKS[OTHER], gain=raw)
+        return stated.beside(task or TASKS[OTHER], raw)
     if raw is None:
-        return stated._replace(reason=reason)
+        return stated.beside("", None, reason)
     value, stratum, index = placed(difficulty, on_scale(difficulty, estimator, raw))
     return Score(value, ESTIMATE, stratum, index, stated.invalid, task, raw)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing.decision import Score
 from routing.facts import Facts
+from routing.home import Home
 from routing.snapshot import (
     ENDPOINTS,
     Condition,
@@ -83,8 +85,17 @@ def facts(
     endpoint: str = "chat",
     caller: Key | None = None,
     nonce: bytes = NONCE,
+    home: Home | None = None,
     **body: Any,
 ) -> Facts:
     raw = {name.encode(): value for name, value in (headers or {}).items()}
     content = {"model": model, "messages": [{"role": "user", "content": "hi"}], **body}
-    return Facts(endpoint, model, caller or key(), raw, content, nonce)
+    return Facts(endpoint, model, caller or key(), raw, content, nonce, home)
+
+
+def spread(score: Score) -> tuple[object, ...]:
+    """All that a score says, in the order in which it is made."""
+    return (
+        score.value, score.source, score.stratum, score.stratum_index, score.invalid, score.task, score.gain,
+        score.reason,
+    )  # fmt: skip

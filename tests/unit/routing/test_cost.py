@@ -70,9 +70,13 @@ NAMES = st.sampled_from(
 def test_usage_never_raises_and_is_never_negative(usage: dict[str, Any]) -> None:
     parsed = usage_of(usage)
     if parsed is not None:
-        assert min(parsed) >= 0
+        assert min(parsed.by_type()) >= 0
         told = usage.get("prompt_tokens", usage.get("input_tokens"))
         assert parsed.input + parsed.cached_input == (told or 0)
+
+
+def test_two_answers_together() -> None:
+    assert Usage(60, 40, 15, 5).plus(Usage(1, 2, 3)) == Usage(61, 42, 18, 5)
 
 
 def test_cost() -> None:
@@ -90,4 +94,4 @@ def test_cost() -> None:
     ],
 )
 def test_a_part_is_never_more_than_its_whole(told: tuple[int, ...], counted: tuple[int, ...]) -> None:
-    assert disjoint(*told) == counted
+    assert disjoint(*told) == Usage(*counted)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +26,7 @@ from tests.unit.routing.made import (
     route,
     segment,
     snapshot,
+    spread,
     variant,
 )
 
@@ -266,7 +266,7 @@ def test_when_none_can_the_first_able_fallback_serves_or_nobody() -> None:
     assert (decision.variant, decision.reason) == (GEMINI, "unsupported")
     with pytest.raises(UnsupportedEndpoint):
         decide(only(Fixed(chat_only), fallbacks=(chat_only,)), asked)
-    pinned = msgspec.structs.replace(asked, headers={b"x-headgate-variant": b"tuned"})
+    pinned = facts(endpoint="embeddings", caller=key("pin"), headers={"x-headgate-variant": b"tuned"})
     with pytest.raises(UnsupportedEndpoint):
         decide(only(Fixed(BASE), variants={"tuned": chat_only, "base": BASE}), pinned)
 
@@ -280,5 +280,12 @@ def test_embeddings_fall_back_to_the_same_model_only() -> None:
 
 def test_a_decision_is_a_pure_function() -> None:
     asked = facts(user="u", metadata={"rating": "2700"})
-    assert decide(snapshot(), asked) == decide(snapshot(), asked)
+    one, other = decide(snapshot(), asked), decide(snapshot(), asked)
+    assert (one.route, one.segment, one.variant, one.reason) == (
+        other.route, other.segment, other.variant, other.reason,
+    )  # fmt: skip
+    assert (one.bucket, one.weight, one.unit, one.compared) == (
+        other.bucket, other.weight, other.unit, other.compared,
+    )  # fmt: skip
+    assert (one.fallbacks, spread(one.difficulty)) == (other.fallbacks, spread(other.difficulty))
     assert asked.nonce == NONCE

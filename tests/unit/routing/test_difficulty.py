@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from routing.difficulty.explicit import explicit_score
 from routing.difficulty.scales import converted, rating_of
 from routing.snapshot import Difficulty
+from tests.unit.routing.made import spread
 
 CODEFORCES = Difficulty(
     sources=(("header", ""), ("metadata.rating", "rating"), ("metadata.level", "level")),
@@ -27,10 +28,10 @@ def score(header: bytes | None = None, difficulty: Difficulty = CODEFORCES, **me
 
 
 def test_the_header_comes_first() -> None:
-    assert score(b"2700", rating="900")[:3] == (2700.0, "header", "2200-2800")
-    assert score(rating="900", level=3000)[:3] == (900.0, "metadata.rating", "lt1600")
-    assert score(level=3000)[:3] == (3000.0, "metadata.level", "ge2800")
-    assert score()[:3] == (None, "none", "none")
+    assert spread(score(b"2700", rating="900"))[:3] == (2700.0, "header", "2200-2800")
+    assert spread(score(rating="900", level=3000))[:3] == (900.0, "metadata.rating", "lt1600")
+    assert spread(score(level=3000))[:3] == (3000.0, "metadata.level", "ge2800")
+    assert spread(score())[:3] == (None, "none", "none")
 
 
 @pytest.mark.parametrize("value", [1800, 1800.0, "1800", " 1800 ", "1.8e3"])
@@ -49,7 +50,7 @@ INVALID = [
 def test_invalid_ratings_are_ignored_and_counted(value: object) -> None:
     found = score(rating=value)
     assert (found.value, found.source, found.stratum, found.invalid) == (None, "none", "none", True)
-    assert score(rating=value, level=1700)[:2] == (1700.0, "metadata.level")
+    assert spread(score(rating=value, level=1700))[:2] == (1700.0, "metadata.level")
     assert score(rating=value, level=1700).invalid
 
 
@@ -71,7 +72,7 @@ def test_metadata_that_is_no_object() -> None:
 
 def test_the_default() -> None:
     difficulty = Difficulty(default=1500.0, strata=(1600,))
-    assert score(None, difficulty)[:5] == (1500.0, "default", "lt1600", 1, False)
+    assert spread(score(None, difficulty))[:5] == (1500.0, "default", "lt1600", 1, False)
     assert score(b"x", difficulty).invalid
 
 
@@ -88,7 +89,7 @@ def test_strata(rating: float, stratum: str, index: int) -> None:
 def test_strata_names() -> None:
     assert Difficulty(strata=(0.5,)).labels == ("lt0.5", "ge0.5")
     assert Difficulty(strata=(1, 2.25, 3.0)).labels == ("lt1", "1-2.25", "2.25-3", "ge3")
-    assert score(b"2000", Difficulty())[2:4] == ("none", 0)
+    assert spread(score(b"2000", Difficulty()))[2:4] == ("none", 0)
 
 
 @pytest.mark.parametrize(

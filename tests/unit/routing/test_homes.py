@@ -14,7 +14,7 @@ from routing.facts import Facts
 from routing.home import Home, decode, encode, name_of
 from routing.snapshot import Fixed, Rollout, Snapshot, Variant, Weights
 from routing.sticky import sticky_key
-from tests.unit.routing.made import SALT, facts, key, route, segment, snapshot
+from tests.unit.routing.made import NONCE, SALT, facts, key, route, segment, snapshot
 
 HERE, THERE = Variant("here", 1, "left", "a"), Variant("there", 2, "right", "b")
 NEAR = Variant("near", 3, "left", "c")
@@ -26,8 +26,7 @@ def home(variant: str = "here", upstream: str = "left", thread: bytes = b"thread
 
 
 def following(its: Home | None = None, **fields: Any) -> Facts:
-    asked = facts(endpoint="responses", **fields)
-    return msgspec.structs.replace(asked, home=its or home())
+    return facts(endpoint="responses", home=its or home(), **fields)
 
 
 def table(assignment: Any, *fallbacks: Variant) -> Snapshot:
@@ -91,11 +90,14 @@ def test_a_conversation_has_the_key_of_its_beginning() -> None:
 
 @pytest.mark.parametrize("conversation", ["conv_1", {"id": "conv_1"}])
 def test_a_conversation_that_the_upstream_keeps(conversation: object) -> None:
-    asked = facts(endpoint="responses", messages=None, input="and?", conversation=conversation)
-    key, source = sticky_key(("conversation",), asked)
-    assert source == "conversation" and key != asked.nonce and b"conv_1" not in key
-    assert sticky_key(("conversation",), msgspec.structs.replace(asked, nonce=b"x"))[0] == key
-    assert sticky_key(("conversation",), msgspec.structs.replace(asked, endpoint="chat"))[1] == "request"
+    def asked(endpoint: str = "responses", nonce: bytes = NONCE) -> tuple[bytes, str]:
+        fields = {"messages": None, "input": "and?", "conversation": conversation}
+        return sticky_key(("conversation",), facts(endpoint=endpoint, nonce=nonce, **fields))
+
+    key, source = asked()
+    assert source == "conversation" and key != NONCE and b"conv_1" not in key
+    assert asked(nonce=b"x")[0] == key
+    assert asked(endpoint="chat")[1] == "request"
 
 
 @pytest.mark.parametrize("conversation", [None, "", 7, {}, {"id": None}, []])

@@ -21,7 +21,7 @@ from routing.explain import explain
 from routing.facts import Facts
 from routing.snapshot import Condition, Difficulty, Fixed
 from tests.support import models
-from tests.unit.routing.made import BASE, GEMINI, facts, route, segment, snapshot
+from tests.unit.routing.made import BASE, GEMINI, facts, route, segment, snapshot, spread
 
 MODEL = ModelEstimator(read_model(models.model(quantiles=tuple(range(1000, 2024)))))
 GAIN = Scale("gain", 0.0, 1024.0)
@@ -72,9 +72,9 @@ class Odd:
 
 def test_the_text_is_estimated_where_nothing_is_stated() -> None:
     found = score(models.spelled(1000))
-    assert found[:5] == (2000.0, ESTIMATE, "1600-2200", 2, False)
+    assert spread(found)[:5] == (2000.0, ESTIMATE, "1600-2200", 2, False)
     assert (found.task, found.gain, found.reason) == ("other", 2000.0, "")
-    assert score(models.spelled(1000), rating=900) == (
+    assert spread(score(models.spelled(1000), rating=900)) == (
         900.0,
         "metadata.rating",
         "lt1600",
@@ -99,7 +99,8 @@ def test_without_an_estimate_the_default_counts_and_says_why() -> None:
         "lt1600",
         "no_text",
     )
-    assert score("hi", Difficulty(estimator=Absent())) == (None, "none", "none", 0, False, "", None, NO_MODEL)
+    found = score("hi", Difficulty(estimator=Absent()))
+    assert spread(found) == (None, "none", "none", 0, False, "", None, NO_MODEL)
 
 
 @pytest.mark.parametrize("figure", [float("nan"), float("inf")])
