@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+OVER: Final = object()
 
 
 class Gate:
@@ -39,7 +40,7 @@ class Run:
     def __init__(
         self, coroutine: Coroutine[Any, Any, None], on_end: Callable[[BaseException | None], None]
     ) -> None:
-        self._coroutine = coroutine
+        self._steps = coroutine.__await__()
         self._on_end = on_end
         self._waiting: Gate | asyncio.Future[Any] | None = None
         self._cancelled = False
@@ -48,13 +49,14 @@ class Run:
         """Runs the coroutine up to its next wait, or to its end."""
         self._waiting = None
         try:
-            waiting = self._coroutine.send(None)
-        except StopIteration:
-            self._on_end(None)
+            waiting = next(self._steps, OVER)  # cheaper than to catch how it ends
         except BaseException as error:
             self._on_end(error)
         else:
-            self._wait(waiting)
+            if waiting is OVER:
+                self._on_end(None)
+            else:
+                self._wait(waiting)
 
     def cancel(self, msg: object = None) -> None:
         """Raises `asyncio.CancelledError` in the coroutine where it waits, at once.
@@ -92,7 +94,7 @@ class Run:
         self._waiting = None
         self._cancelled = False
         try:
-            waiting = self._coroutine.throw(asyncio.CancelledError())
+            waiting = self._steps.throw(asyncio.CancelledError())
         except StopIteration:
             self._on_end(None)
         except BaseException as error:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-MAX_EVENT = 1024 * 1024
+MAX_EVENT: Final = 1024 * 1024
 """Bytes of one event …"""
-LONGEST = 64 * 1024 * 1024
+LONGEST: Final = 64 * 1024 * 1024
 """… and where an event may hold images."""
-LONG = 64 * 1024
+LONG: Final = 64 * 1024
 """Bytes of an incomplete event from which on it is not put together anew with every read."""
-_END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
-_LINE = re.compile(rb"\r\n|\n|\r")
+_END: Final = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
+_LINE: Final = re.compile(rb"\r\n|\n|\r")
 
 
 class EventTooLarge(Exception):

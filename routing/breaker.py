@@ -14,15 +14,16 @@ not run backwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from routing.fallback import CONSEQUENCES, Result
 from routing.snapshot import BASIS_POINTS, BreakerRule
 
-WINDOW = 30.0
+WINDOW: Final = 30.0
 """Seconds of one half of the window in which the share of errors is taken."""
-CALM = 60.0
+CALM: Final = 60.0
 """Seconds closed that make up for one earlier pause."""
-PATIENCE = 30.0
+PATIENCE: Final = 30.0
 """Seconds that a probe is waited for before another may go."""
 
 

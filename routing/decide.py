@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Final
 
 from routing.assign import Assigned, Assignment, assign
 from routing.decision import Decision
@@ -23,7 +24,7 @@ from routing.snapshot import BASIS_POINTS, Cascade, Fixed, Route, Segment, Snaps
 from routing.sticky import HEADER as STICKY_KEY
 from routing.sticky import bucket, check_key
 
-PIN = b"x-headgate-variant"
+PIN: Final = b"x-headgate-variant"
 
 _model_name = re.compile(r"[A-Za-z0-9._:/@-]{1,256}").fullmatch
 """What may follow `upstream/`: it comes back in a response header."""

@@ -16,7 +16,7 @@ broken        no                   no             yes       after commit
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Result(StrEnum):
@@ -43,9 +43,9 @@ class Consequence(NamedTuple):
     breaker: bool
 
 
-NOTHING = Consequence(retry=False, fallback=False, breaker=False)
+NOTHING: Final = Consequence(retry=False, fallback=False, breaker=False)
 
-CONSEQUENCES = {
+CONSEQUENCES: Final = {
     Result.OK: NOTHING,
     Result.REFUSED: Consequence(retry=True, fallback=True, breaker=True),
     Result.AMBIGUOUS: Consequence(retry=False, fallback=False, breaker=True),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
-LONGEST = 64
+LONGEST: Final = 64
 """Characters of a string that may still be a number."""
 
 

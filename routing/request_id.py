@@ -18,7 +18,7 @@ from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from hashlib import blake2b
 from struct import Struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,14 +26,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from routing.decision import COMPARED, Decision
 from routing.snapshot import Key, Rollout
 
-VERSION = b"\x01"
+VERSION: Final = b"\x01"
 MAX_SUBKEYS = 1024
 """Processes whose subkeys are remembered; older ones are derived again."""
 _KEY_END, _HEAD, _NONCE_END = 4, 10, 22
-_CHANCE = 22
-_UNIT = (1 << 64) - 1
-_layout = Struct(">QIIIIIIBBBQ")
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_CHANCE: Final = 22
+_UNIT: Final = (1 << 64) - 1
+_layout: Final = Struct(">QIIIIIIBBBQ")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class InvalidRequestId(Exception):
@@ -96,7 +96,7 @@ def is_alone(unit: int, time: int) -> bool:
     return unit >> _CHANCE == time & (_UNIT >> _CHANCE)
 
 
-_codes = {compared: code for code, compared in enumerate(COMPARED)}
+_codes: Final = {compared: code for code, compared in enumerate(COMPARED)}
 
 
 class Sealer:

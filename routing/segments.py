@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any
+from typing import Any, Final
 
 from routing.decision import Score
 from routing.facts import Facts
@@ -14,7 +14,7 @@ from routing.snapshot import Condition, Route, Segment
 from routing.sticky import bucket, sticky_key
 from routing.text import estimated_tokens, last_user, parts
 
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+_ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "eq": eq, "ne": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le,
 }  # fmt: skip
 
@@ -106,7 +106,7 @@ def _features(facts: Facts, name: str) -> tuple[str, ...] | None:
     return tuple(used) or None
 
 
-_READERS: dict[str, Callable[[Facts, str], Any]] = {
+_READERS: Final[dict[str, Callable[[Facts, str], Any]]] = {
     "metadata": _metadata,
     "header": _header,
     "tokens": _tokens,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from routing.frozen import Frozen
 from routing.trace import Tracing
@@ -23,7 +23,7 @@ from routing.trace import Tracing
 if TYPE_CHECKING:
     from routing.difficulty.estimate import Estimator
 
-BASIS_POINTS = 10_000
+BASIS_POINTS: Final = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
 
 ENDPOINTS = frozenset(("chat", "completions", "embeddings", "responses"))

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 from struct import Struct
-from typing import Any
+from typing import Any, Final
 
 from routing.errors import InvalidStickyKey
 from routing.facts import Facts
 from routing.snapshot import BASIS_POINTS
 from routing.text import opening
 
-HEADER = b"x-headgate-key"
-LONGEST = 512
+HEADER: Final = b"x-headgate-key"
+LONGEST: Final = 512
 """Bytes of a key sent in the header."""
-CONVERSATION = 40
+CONVERSATION: Final = 40
 """Characters of a first user message that tell one conversation from another; "hi" does not."""
-REQUEST = "request"
+REQUEST: Final = "request"
 """The source of a key that is the request itself: every request draws anew."""
 
 
@@ -103,4 +103,4 @@ def draw(salt: bytes, key: bytes) -> tuple[int, int]:
     return lot % BASIS_POINTS, unit
 
 
-_lot_and_unit = Struct(">QQ").unpack_from
+_lot_and_unit: Final = Struct(">QQ").unpack_from

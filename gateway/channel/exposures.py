@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from gateway.channel.records import Deltas, Line
 
-_encoder = msgspec.msgpack.Encoder()
-_encode_into = _encoder.encode_into
+_encoder: Final = msgspec.msgpack.Encoder()
+_encode_into: Final = _encoder.encode_into
 
 
 class Exposures:

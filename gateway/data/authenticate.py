@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.data.errors import InsufficientScope, InvalidKey
 from gateway.data.head import Head
@@ -11,7 +11,7 @@ from gateway.data.table import Table
 from routing.snapshot import Key
 
 EVERY_SCOPE = frozenset(("chat", "outcomes", "pin", "direct", "passthrough", "admin:read", "admin"))
-LOCAL = Key(name="local", application="local", application_hash=0, scopes=EVERY_SCOPE)
+LOCAL: Final = Key(name="local", application="local", application_hash=0, scopes=EVERY_SCOPE)
 """Who calls from this machine when no keys are configured."""
 
 

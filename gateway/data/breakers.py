@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from routing.breaker import Breaker
 from routing.decision import Decision
@@ -10,7 +11,7 @@ from routing.snapshot import Rollout, Route, Snapshot, Variant
 
 Breakers = Mapping[str, Breaker]
 """A route's breakers by variant; empty where the route has none."""
-NONE: Breakers = {}
+NONE: Final[Breakers] = {}
 
 
 def breakers_of(

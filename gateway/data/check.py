@@ -6,16 +6,16 @@ Shallow on purpose: the rest is judged better by the upstream, whose own 400 pas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.data.errors import InvalidRequest
 
-BANNED = frozenset(
+BANNED: Final = frozenset(
     ("api_key", "api_base", "base_url", "extra_headers", "extra_body", "user_config", "litellm_params")
 )
 """Fields by which a client could redirect a call or bring its own credential."""
-ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
-LONGEST_ID = 512
+ROLES: Final = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+LONGEST_ID: Final = 512
 """Characters of a stored response's id."""
 
 Bounds = Mapping[str, tuple[int, int]]
@@ -65,13 +65,13 @@ def check_response(body: dict[str, Any]) -> None:
         )
 
 
-_INTEGERS: Bounds = {"n": (1, 128), "max_tokens": (0, 2**31), "max_completion_tokens": (0, 2**31)}
-_COMPLETION: Bounds = {"n": (1, 128), "best_of": (0, 128), "max_tokens": (0, 2**31)}
-_EMBEDDINGS: Bounds = {"dimensions": (1, 2**31)}
-_RESPONSE: Bounds = {"max_output_tokens": (0, 2**31)}
+_INTEGERS: Final[Bounds] = {"n": (1, 128), "max_tokens": (0, 2**31), "max_completion_tokens": (0, 2**31)}
+_COMPLETION: Final[Bounds] = {"n": (1, 128), "best_of": (0, 128), "max_tokens": (0, 2**31)}
+_EMBEDDINGS: Final[Bounds] = {"dimensions": (1, 2**31)}
+_RESPONSE: Final[Bounds] = {"max_output_tokens": (0, 2**31)}
 """No narrower than OpenAI's own specification, which lets the model say whether it can do with no tokens."""
-_OBJECTS = frozenset(("stream_options", "metadata"))
-_CHECKED = _OBJECTS.union(_INTEGERS)
+_OBJECTS: Final = frozenset(("stream_options", "metadata"))
+_CHECKED: Final = _OBJECTS.union(_INTEGERS)
 
 
 def _check_fields(body: dict[str, Any], integers: Bounds) -> None:

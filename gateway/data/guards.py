@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-LINGER = 2.0
+from typing import Final
+
+LINGER: Final = 2.0
 """Seconds that a client which is still sending has to read why it was refused."""
-WRITE_STALL = 60.0
+WRITE_STALL: Final = 60.0
 """Seconds that a client may leave a full write buffer unread."""
-HIGH_WATER = 64 * 1024
+HIGH_WATER: Final = 64 * 1024
 """Unwritten bytes of an answer at which its upstream has to wait."""
-AHEAD = 64 * 1024
+AHEAD: Final = 64 * 1024
 """Bytes that a client may send ahead while an earlier request of its connection is being answered."""
-RESERVED = 64
+RESERVED: Final = 64
 """Connections beyond the limit that are still served health checks and outcomes …"""
-RESERVED_TIME = 2.0
+RESERVED_TIME: Final = 2.0
 """… one request each, to be sent within so many seconds."""
-MAX_HEADERS = 128
-NEVER = float("inf")
+MAX_HEADERS: Final = 128
+NEVER: Final = float("inf")
 
 SINGLE = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding"))
 """Headers that may not be repeated."""

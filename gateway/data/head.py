@@ -8,6 +8,7 @@ says the same.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 
 class Head:
@@ -81,7 +82,7 @@ class Heads:
             del self._known[REMEMBERED:]
 
 
-REMEMBERED = 16
+REMEMBERED: Final = 16
 """Heads that a worker remembers."""
-DIGITS = 15
+DIGITS: Final = 15
 _length = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % DIGITS, re.IGNORECASE).search

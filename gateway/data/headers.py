@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from gateway.data.account import Account
 from gateway.data.head import Head
@@ -20,7 +20,7 @@ COPIED = frozenset((b"content-type", b"user-agent", b"openai-beta"))
 DOWNLOADED = frozenset((b"content-disposition", b"content-encoding", b"etag", b"last-modified"))
 """Response headers that describe a file."""
 _PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
-_VALIDATE = b"x-headgate-validate: 1\r\n"
+_VALIDATE: Final = b"x-headgate-validate: 1\r\n"
 REMEMBERED = 500
 """Sets of header names for which a filter remembers what passes …"""
 LONGEST = 1024

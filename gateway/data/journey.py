@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
@@ -59,9 +59,9 @@ from routing.home import Home
 from routing.snapshot import Key, Snapshot
 from routing.sticky import conversation_of
 
-OUTCOMES = b"/v1/outcomes"
-JSON = b"content-type: application/json\r\n"
-MAX_ITEMS = 1_000_000
+OUTCOMES: Final = b"/v1/outcomes"
+JSON: Final = b"content-type: application/json\r\n"
+MAX_ITEMS: Final = 1_000_000
 WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from time import time
+from typing import Final
 
 from gateway.channel import series
 from gateway.channel.exposures import Exposures, encode
@@ -19,10 +20,10 @@ from routing.difficulty.explicit import UNKNOWN
 
 FLUSH = 0.1
 """Seconds between two messages."""
-MAX_EXPOSURES = 20_000
+MAX_EXPOSURES: Final = 20_000
 """Exposures held between two flushes; beyond it they are dropped and counted."""
-OTHER = "_other"
-TOKEN_TYPES = ("input", "cached_input", "output", "reasoning")
+OTHER: Final = "_other"
+TOKEN_TYPES: Final = ("input", "cached_input", "output", "reasoning")
 
 
 class Durations:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from gateway.data.account import Account, Judged
 from gateway.data.attempt import Attempt, Seen
@@ -22,7 +22,7 @@ from routing.fallback import Result
 from routing.snapshot import Variant
 from routing.text import estimated_tokens
 
-DONE = b"[DONE]"
+DONE: Final = b"[DONE]"
 BROKE_OFF = "The model's upstream broke off in the middle of its answer."
 _USAGE = re.compile(rb'"usage"\s*:\s*(?!null)[^\s]')
 

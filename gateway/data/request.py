@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.data.errors import BodyTooLarge
 from gateway.data.head import Head
@@ -13,7 +13,7 @@ from gateway.run import Gate
 if TYPE_CHECKING:
     from gateway.data.http import HttpProtocol
 
-STATUS_LINES = {
+STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
 

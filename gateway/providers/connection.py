@@ -19,18 +19,18 @@ from gateway.providers.base import UpstreamFailure
 from gateway.run import Gate
 from routing.fallback import Result
 
-MAX_HEAD = 64 * 1024
-MAX_BODY = 64 * 1024 * 1024
+MAX_HEAD: Final = 64 * 1024
+MAX_BODY: Final = 64 * 1024 * 1024
 """Bytes of a response that is not a stream."""
-HIGH_WATER = 256 * 1024
+HIGH_WATER: Final = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
-IDLE_LIMIT = 60.0
+IDLE_LIMIT: Final = 60.0
 """Seconds that an idle connection is kept, unless the upstream asks for less."""
-PATIENCE = 1.0
+PATIENCE: Final = 1.0
 """Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
-BRIEFLY = 0.0003
+BRIEFLY: Final = 0.0003
 """Seconds of rest within which no peer closes an idle connection."""
-NEVER = float("inf")
+NEVER: Final = float("inf")
 SPACE: Final = 0x20
 
 

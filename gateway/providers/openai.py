@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from time import monotonic
+from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from gateway.providers.base import Call, Transfer
@@ -12,7 +13,7 @@ from gateway.providers.pool import Pool
 from gateway.providers.upload import Upload
 from routing.snapshot import Upstream
 
-REMEMBERED = 100
+REMEMBERED: Final = 100
 """Paths whose request head is kept; where they name something, there are endlessly many."""
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from time import monotonic
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.outbox import Outbox
 from gateway.providers.base import UpstreamFailure
 from gateway.providers.connection import NEVER, Connection
 from routing.fallback import Result
 
-TICK = 0.1
+TICK: Final = 0.1
 """Seconds between looks at the deadlines."""
-MAX_IDLE = 512
+MAX_IDLE: Final = 512
 Made = TypeVar("Made", bound=Connection)
 
 

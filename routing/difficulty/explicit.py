@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from routing.decision import Score
 from routing.difficulty.scales import rating_of
 from routing.snapshot import Difficulty
 
-HEADER = b"x-headgate-difficulty"
+HEADER: Final = b"x-headgate-difficulty"
 
-UNKNOWN = Score(None, "none", "none")
-INVALID = Score(None, "none", "none", invalid=True)
+UNKNOWN: Final = Score(None, "none", "none")
+INVALID: Final = Score(None, "none", "none", invalid=True)
 
 
 def explicit_score(difficulty: Difficulty, headers: Mapping[bytes, bytes], body: Mapping[str, Any]) -> Score:

@@ -4,7 +4,7 @@ another."""
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 from routing.difficulty.line import Line, at, inverse
 from routing.number import LONGEST, number_of
@@ -26,7 +26,7 @@ def _tiers() -> dict[str, float]:
     }
 
 
-WORDS = {"baekjoon": _tiers(), "label": {"easy": 1.0, "medium": 2.0, "hard": 3.0}}
+WORDS: Final = {"baekjoon": _tiers(), "label": {"easy": 1.0, "medium": 2.0, "hard": 3.0}}
 """Per scale, what is written in words; these scales know whole numbers only."""
 
 BAEKJOON: Line = (
