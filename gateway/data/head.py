@@ -49,10 +49,10 @@ class Known:
         """The head, where it ends, and the content-length, if `data` begins with the same head."""
         start = len(self.before)
         end = data.find(b"\r", start, start + DIGITS + 1)
-        if end > start and data.startswith(self.before) and data.startswith(self.behind, end):
-            length = data[start:end]
-            if length.isdigit():
-                return self.head, end + len(self.behind), int(length)
+        if end > start and data.startswith(self.before):
+            length, over = data[start:end], end + len(self.behind)
+            if data[end:over] == self.behind and length.isdigit():
+                return self.head, over, int(length)
         return None
 
 

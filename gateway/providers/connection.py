@@ -16,6 +16,7 @@ import httptools
 
 from gateway.outbox import Outbox
 from gateway.providers.base import UpstreamFailure
+from gateway.providers.names import KNOWN, lower
 from gateway.run import Gate
 from routing.fallback import Result
 
@@ -257,7 +258,8 @@ class Connection:
         headers: dict[bytes, bytes] = {}
         for name, value in raw.items():
             # The parser leaves white space behind a value where it is; nearly no value has any.
-            headers[name.lower()] = value.rstrip(b" \t") if value and value[-1] <= SPACE else value
+            value = value.rstrip(b" \t") if value and value[-1] <= SPACE else value
+            headers[KNOWN.get(name) or lower(name)] = value
         exchange.headers = headers
         raw.clear()
         status = self._parser.get_status_code()
