@@ -10,16 +10,23 @@ from array import array
 from collections.abc import Hashable
 
 PLACES = 1 << 19
-"""Units remembered at most, in 16 bytes each. Every unit has one place, where another may displace it."""
+"""Units remembered at most, in 16 bytes each."""
 KINDS = 1 << 20
 """Kinds told apart; beyond it everything is forgotten, and learnt again."""
 _COUNT, _TIME = 20, 22
 _KIND = KINDS - 1
 _LATEST = 1 << 64 - _TIME
+_OTHER = 32
+"""Bits of a unit's hash behind those that its second place comes from."""
 
 
 class Surplus:
-    """What it remembers only ever lets too much through, never too little."""
+    """What it remembers only ever lets too much through, never too little.
+
+    A unit may be in either of two places. A new one displaces the unit there whose last exposure was taken in
+    longer ago, and that finds its other place when it comes back (Pagh, Rodler: *Cuckoo hashing*, ESA 2001):
+    up to half as many units as there are places keep out of each other's way.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[Hashable, int] = {}
@@ -42,16 +49,22 @@ class Surplus:
         `time` in milliseconds since 1970; `depth` is K, at most 3. Whoever asks has to bring what is not
         surplus to the store.
         """
+        units, all_known = self._units, self._known
         place = unit + kind & PLACES - 1
-        known = self._known[place]
-        if self._units[place] != unit or known & _KIND != kind:
-            if time < _LATEST:
-                self._units[place] = unit
-                self._known[place] = time << _TIME | 1 << _COUNT | kind
-            return False
+        known = all_known[place]
+        if units[place] != unit or known & _KIND != kind:
+            first, place = place, (unit >> _OTHER) + kind & PLACES - 1
+            known = all_known[place]
+            if units[place] != unit or known & _KIND != kind:
+                if time < _LATEST:
+                    if all_known[first] >> _TIME < known >> _TIME:
+                        place = first
+                    units[place] = unit
+                    all_known[place] = time << _TIME | 1 << _COUNT | kind
+                return False
         count, latest = known >> _COUNT & 3, known >> _TIME
         if count >= depth:
             return time > latest
         if time < _LATEST:
-            self._known[place] = max(time, latest) << _TIME | count + 1 << _COUNT | kind
+            all_known[place] = max(time, latest) << _TIME | count + 1 << _COUNT | kind
         return False
