@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from gateway.channel.link import Kind, Link, pair
+from gateway.supervisor.slice import shorten
 
 log = logging.getLogger("headgate.supervisor")
 
@@ -31,7 +32,8 @@ class Child:
     """A worker or the control plane.
 
     `greeting` makes the first message of each life. `descriptors` maps option names to inherited descriptors,
-    which stay open here, so that a successor goes on with them. `on_message` gets what the child says.
+    which stay open here, so that a successor goes on with them. `on_message` gets what the child says. A
+    `prompt` child gets a core as soon as it has something to do.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class Child:
         descriptors: Sequence[int],
         greeting: Callable[[], tuple[Kind, bytes]],
         on_message: Callable[[Kind, bytes], None],
+        *,
+        prompt: bool = False,
     ) -> None:
         self.name = name
         self.ready = asyncio.Event()
@@ -52,6 +56,7 @@ class Child:
         self._descriptors = descriptors
         self._greeting = greeting
         self._on_message = on_message
+        self._prompt = prompt
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._deaths = 0
@@ -98,6 +103,8 @@ class Child:
         finally:
             theirs.close()
         self.pid = self._process.pid
+        if self._prompt:
+            shorten(self.pid)
         self._link.listen(self._heard, lambda: None)
         await self._link.send(*self._greeting())
         await self._ended.wait()
