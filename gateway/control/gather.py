@@ -27,7 +27,7 @@ from routing.request_id import is_alone
 
 HELD = 50_000
 """Facts that wait for the store at most; some 25 MB."""
-STRIDE, STRIDES, BREATH = 25, 20, 0.005
+STRIDE, STRIDES, BREATH = 25, 8, 0.005
 """Facts that go to the store together at least, strides of a batch at most, seconds between two."""
 HASH = 64
 """Bits of a unit's hash."""

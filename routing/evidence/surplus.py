@@ -30,8 +30,7 @@ class Surplus:
 
     def __init__(self) -> None:
         self._kinds: dict[Hashable, int] = {}
-        self._units = array("Q")
-        self._known = array("Q")  # the latest time, how many, and their kind
+        self._table = array("Q")  # by place: the unit; the latest time, how many, and their kind
 
     def kind(self, kinds: Hashable) -> int:
         """A number for what exposures have in common; it and the next three tell four kinds of them apart."""
@@ -39,7 +38,7 @@ class Surplus:
         if number is None:
             if not self._kinds or len(self._kinds) >= KINDS // 4 - 1:
                 self._kinds = {}
-                self._units, self._known = array("Q", bytes(8 * PLACES)), array("Q", bytes(8 * PLACES))
+                self._table = array("Q", bytes(16 * PLACES))
             number = self._kinds[kinds] = 4 * (len(self._kinds) + 1)
         return number
 
@@ -49,22 +48,25 @@ class Surplus:
         `time` in milliseconds since 1970; `depth` is K, at most 3. Whoever asks has to bring what is not
         surplus to the store.
         """
-        units, all_known = self._units, self._known
-        place = unit + kind & PLACES - 1
-        known = all_known[place]
-        if units[place] != unit or known & _KIND != kind:
-            first, place = place, (unit >> _OTHER) + kind & PLACES - 1
-            known = all_known[place]
-            if units[place] != unit or known & _KIND != kind:
-                if time < _LATEST:
-                    if all_known[first] >> _TIME < known >> _TIME:
-                        place = first
-                    units[place] = unit
-                    all_known[place] = time << _TIME | 1 << _COUNT | kind
-                return False
+        table = self._table
+        at = 2 * (unit + kind & PLACES - 1)
+        known = table[at + 1]
+        if known and (table[at] != unit or known & _KIND != kind):
+            first, before = at, known
+            at = 2 * ((unit >> _OTHER) + kind & PLACES - 1)
+            known = table[at + 1]
+            if known and (table[at] != unit or known & _KIND != kind):
+                if before >> _TIME < known >> _TIME:
+                    at = first
+                known = 0
+        if not known:
+            if time < _LATEST:
+                table[at] = unit
+                table[at + 1] = time << _TIME | 1 << _COUNT | kind
+            return False
         count, latest = known >> _COUNT & 3, known >> _TIME
         if count >= depth:
             return time > latest
         if time < _LATEST:
-            all_known[place] = max(time, latest) << _TIME | count + 1 << _COUNT | kind
+            table[at + 1] = max(time, latest) << _TIME | count + 1 << _COUNT | kind
         return False
