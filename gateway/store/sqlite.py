@@ -207,8 +207,9 @@ class SQLiteStore:
         changed = 0
         for cohort, units in facts.items():
             for part in batch.parts(units, PART):
-                apply = partial(work.apply, epoch=epoch, cohort=cohort, units=part, depth=depth)
-                done = await self._do(partial(apply, rollout=rollout))
+                done = await self._do(
+                    partial(work.apply, rollout=rollout, epoch=epoch, cohort=cohort, units=part, depth=depth)
+                )
                 changed += done.changed
                 if done.ended:
                     return Applied(changed, True)
