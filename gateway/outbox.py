@@ -4,7 +4,9 @@ A write wakes its reader. Written one by one between two pieces of work, every w
 again and pays for waking it, which on a busy machine costs more than the write; written together, one wake
 serves many. Several writes to one connection also become one.
 
-A quiet machine should not wait for company that does not come: the first write of a millisecond goes at once.
+A quiet machine should not wait for company that does not come: the first write of a millisecond goes at
+once. And a crowd must not stay one: clients whose answers leave together ask again together, and each would
+wait for all the others time after time. Hence `most`, beyond which nobody waits.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import asyncio
 import logging
 from typing import Protocol
 
+EVERYBODY = 1 << 30
 log = logging.getLogger("headgate.worker")
 
 
@@ -29,11 +32,12 @@ class Writer(Protocol):
 
 
 class Outbox:
-    """The connections that have something to write in this turn of the event loop."""
+    """The connections that have something to write in this turn of the event loop; `most` wait at once."""
 
-    __slots__ = ("_last", "_loop", "_writers")
+    __slots__ = ("_last", "_loop", "_most", "_writers")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = EVERYBODY) -> None:
+        self._most = most
         self._loop: asyncio.AbstractEventLoop | None = None  # kept: to ask for it costs a system call
         self._writers: list[Writer] = []
         self._last = 0.0
@@ -51,6 +55,8 @@ class Outbox:
                 return
             loop.call_soon(self._flush)
         self._writers.append(writer)
+        if len(self._writers) >= self._most:
+            self._flush()
 
     def _flush(self) -> None:
         writers, self._writers = self._writers, []

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from os import urandom
 
 from gateway.channel.records import Exposure, Line
@@ -21,17 +20,17 @@ from gateway.control.terms import MILLISECONDS, Terms
 from gateway.store.base import Store
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.ending import Endings
-from routing.evidence.fact import P95, Fact, UnitKey
+from routing.evidence.fact import P95, Cohort, Fact, Facts
 from routing.evidence.surplus import Surplus
 from routing.evidence.tally import Counts, Tally
 from routing.request_id import is_alone
 
 HELD = 50_000
 """Facts that wait for the store at most; some 25 MB."""
-STRIDE, STRIDES, BREATH = 25, 20, 0.005
+STRIDE, STRIDES, BREATH = 25, 8, 0.005
 """Facts that go to the store together at least, strides of a batch at most, seconds between two."""
-SHELVES = 6
-"""Bits of a unit's hash that say with which others it goes to the store."""
+HASH = 64
+"""Bits of a unit's hash."""
 
 NOT_FROZEN = P95()
 """Of a rollout whose baseline is not known well enough yet: latency is shown and not tested."""
@@ -48,7 +47,17 @@ class _Epoch:
     tallied: bool = False
     sent: Counts | None = None
     number: int = 0
-    facts: list[tuple[UnitKey, Fact]] = field(default_factory=list)
+    facts: Facts = field(default_factory=dict)
+    waiting: int = 0
+    """How many facts that is."""
+
+    def put_back(self, facts: Facts) -> None:
+        """What was on its way waits again."""
+        for cohort, told in facts.items():
+            units = self.facts.setdefault(cohort, {})
+            for unit, some in told.items():
+                units.setdefault(unit, []).extend(some)
+                self.waiting += len(some)
 
 
 class Gathering:
@@ -74,8 +83,9 @@ class Gathering:
         own, streamed = line.served == line.variant, line.streamed
         group = Group(common, line.status, own, streamed, p95)
         endings = Endings(line.reference, line.stratum_index, candidate, line.status, own, streamed, p95)
-        apart, facts, surplus = group.apart, epoch.facts, self._surplus
-        depth = terms.depth
+        apart, surplus = group.apart, self._surplus
+        depth, waiting = terms.depth, epoch.waiting
+        units = epoch.facts.setdefault(Cohort(period, compared), {})
         kind = surplus.kind((*place, depth, period, compared, line.status, streamed)) if apart else 0
         alone: list[End] = []
         dropped = 0
@@ -84,14 +94,20 @@ class Gathering:
             if apart and is_alone(unit, sealed):
                 alone.append((attempts, one.duration, one.first_token, cost))
                 continue
-            if len(facts) >= HELD:  # asked before the surplus: what finds no room must not count as taken in
+            if waiting >= HELD:  # asked before the surplus: what finds no room must not count as taken in
                 dropped += 1
                 continue
             if apart and surplus.is_surplus(kind + (attempts > 0) + 2 * (cost >= 0), unit, sealed, depth):
                 continue
             time = sealed or int(one.time * MILLISECONDS)
             fact = endings.fact(time, one.nonce, attempts, one.duration, one.first_token, cost)
-            facts.append((UnitKey(period, compared, unit), fact))
+            told = units.get(unit)
+            if told is None:
+                units[unit] = [fact]
+            else:
+                told.append(fact)
+            waiting += 1
+        epoch.waiting = waiting
         if alone:
             count_alone(epoch.tally, group, alone)
             epoch.tallied = True
@@ -116,30 +132,32 @@ class Gathering:
         """In small strides, unless much has come together: on a core that is shared with a worker no request
         should have to wait for all of it.
         """
-        facts, epoch.facts = _in_order(epoch.facts), []
-        stride = max(STRIDE, len(facts) // STRIDES)
+        strides = _strides(epoch.facts)
+        epoch.facts, epoch.waiting = {}, 0
         try:
-            while facts:
-                await self._store.apply(epoch.rollout, epoch.epoch, facts[:stride], epoch.depth)
-                del facts[:stride]
-                if facts:
+            while strides:
+                await self._store.apply(epoch.rollout, epoch.epoch, strides[-1], epoch.depth)
+                strides.pop()
+                if strides:
                     await asyncio.sleep(BREATH)
         finally:
-            if facts:
-                epoch.facts = facts + epoch.facts
+            for facts in strides:
+                epoch.put_back(facts)
 
     def forget(self, known: set[tuple[str, int]]) -> None:
         """Lets go of the epochs that are not `known` (rollout, epoch) and have nothing waiting."""
         for place, epoch in list(self._epochs.items()):
-            if place not in known and not (epoch.facts or epoch.sent or epoch.tallied):
+            if place not in known and not (epoch.waiting or epoch.sent or epoch.tallied):
                 del self._epochs[place]
 
 
-def _in_order(facts: list[tuple[UnitKey, Fact]]) -> list[tuple[UnitKey, Fact]]:
-    """Facts roughly in the order of the units' hashes: what lies together in a store goes there together."""
-    if len(facts) <= STRIDE:
-        return facts
-    shelves: list[list[tuple[UnitKey, Fact]]] = [[] for _ in range(1 << SHELVES)]
-    for told in facts:
-        shelves[told[0].unit >> 64 - SHELVES].append(told)
-    return list(chain.from_iterable(shelves))
+def _strides(facts: Facts) -> list[Facts]:
+    """Facts in parts, by their units' hashes: what lies together in a store goes there together."""
+    strides: list[Facts] = []
+    for cohort, units in facts.items():
+        count = min(STRIDES, -(-len(units) // STRIDE))
+        parts: list[dict[int, list[Fact]]] = [{} for _ in range(count)]
+        for unit, told in units.items():
+            parts[unit * count >> HASH][unit] = told
+        strides += [{cohort: part} for part in parts if part]
+    return strides

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
 
@@ -29,21 +27,13 @@ from gateway.control.plane import Plane
 from gateway.control.reload import Reloader
 from gateway.control.source import Source
 from gateway.log import configure
+from gateway.server import Server
 
 COLLECT = 50_000, 5, 5
 """Thresholds of the collector of cycles."""
 NICE = 5
 """Where cores are short a request goes before its record; still a quarter of a core is left for records."""
 log = logging.getLogger("headgate.control")
-
-
-class Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the supervisor's business."""
-        yield
 
 
 class Control:
@@ -99,13 +89,13 @@ class Control:
         """Workers have gone; what they sent last is read before this is."""
         if self._server is None:
             os._exit(0)
-        self._server.should_exit = True
+        self._server.leave()
 
     def _on_ended(self, task: asyncio.Task[None]) -> None:
         """A fault of ours must not leave edits unseen or evidence uncounted: leave, to be started again."""
         if not task.cancelled() and self._server is not None:
             log.critical("a part of the control plane failed", exc_info=task.exception())
-            self._server.should_exit = True
+            self._server.leave()
 
     def _on_orphaned(self) -> None:
         os._exit(1)

@@ -22,7 +22,6 @@ import pickle
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from email.utils import formatdate
 from functools import partial
 from time import monotonic, time
@@ -46,6 +45,7 @@ from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused, prepare, within_reach
+from gateway.server import Server
 from routing.difficulty.thresholds import adjusted
 from routing.snapshot import Snapshot
 
@@ -66,17 +66,12 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 log = logging.getLogger("headgate.worker")
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, saying when it serves."""
+class Accepting(Server):
+    """Says when it serves."""
 
     def __init__(self, config: uvicorn.Config, started: asyncio.Event) -> None:
         super().__init__(config)
         self._serving = started
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the supervisor's business."""
-        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts accepting."""
@@ -100,7 +95,7 @@ class Worker:
         self._service: Service | None = None
         self._first: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._reports: Reports | None = None
-        self._server: Server | None = None
+        self._server: Accepting | None = None
         self._swept = 0.0
         self._told = 0.0
         self._gauges: dict[str, float] = {}
@@ -127,7 +122,7 @@ class Worker:
             service.application, http=factory(service), ws="none", lifespan="off", loop="none",  # type: ignore[arg-type]
             log_config=None, access_log=False, server_header=False, date_header=False,
         )  # fmt: skip
-        self._server = Server(config, started)
+        self._server = Accepting(config, started)
         ticking = asyncio.create_task(self._tick())
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         await started.wait()
@@ -206,7 +201,7 @@ class Worker:
             os._exit(0)
         if not service.draining:
             service.leaving = service.draining = True
-            server.should_exit = True
+            server.leave()
             asyncio.get_running_loop().call_later(service.table.snapshot.drain, self._cut)
 
     def _cut(self) -> None:

@@ -12,12 +12,12 @@ the write. None waits for a store that does not answer: it raises within half a 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from routing.evidence.cells import Evidence
-from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.fact import Facts
 from routing.evidence.outcomes import Outcomes, Receipt, Report
 from routing.evidence.tally import Counts
 
@@ -143,9 +143,7 @@ class Store(Protocol):
         """Gives it back, if it is still held."""
         ...
 
-    async def apply(
-        self, rollout: str, epoch: int, facts: Iterable[tuple[UnitKey, Fact]], depth: int = 3
-    ) -> Applied:
+    async def apply(self, rollout: str, epoch: int, facts: Facts, depth: int = 3) -> Applied:
         """Folds facts into their units and the cells; `depth` is the rollout's outcomes per unit.
 
         Larger batches are split; after an error some parts may have taken effect.

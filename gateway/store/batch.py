@@ -17,7 +17,7 @@ from gateway.store.base import Handle, Tampered
 from routing.decision import COMPARED
 from routing.evidence import cells, outcomes, unit
 from routing.evidence.cells import Evidence
-from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.fact import Cohort, Fact
 from routing.evidence.outcomes import Outcomes, Receipt, Report
 from routing.evidence.tally import Counts, Place, Tally
 
@@ -28,40 +28,33 @@ Told = TypeVar("Told")
 class Advance(NamedTuple):
     """What a batch changes: new states of units, and by how much which counters move."""
 
-    states: dict[UnitKey, bytes]
+    states: dict[int, bytes]
     counts: Counts
 
 
-def by_unit(facts: Iterable[tuple[UnitKey, Fact]]) -> dict[UnitKey, list[Fact]]:
-    """Facts grouped by their unit."""
-    groups: dict[UnitKey, list[Fact]] = {}
-    for key, fact in facts:
-        group = groups.get(key)
-        if group is None:
-            groups[key] = [fact]
-        else:
-            group.append(fact)
-    return groups
-
-
-def parts(groups: Mapping[Of, Told], size: int) -> Iterator[dict[Of, Told]]:
+def parts(groups: Mapping[Of, Told], size: int) -> Iterator[Mapping[Of, Told]]:
     """The groups, `size` a part: no part keeps others waiting for long."""
+    if len(groups) <= size:
+        yield groups
+        return
     items = list(groups.items())
     for start in range(0, len(items), size):
         yield dict(items[start : start + size])
 
 
-def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]], depth: int) -> Advance:
-    """What the facts of `groups` make of the states that were read; units without one are new."""
-    changed: dict[UnitKey, bytes] = {}
+def advance(
+    cohort: Cohort, states: Mapping[int, bytes], units: Mapping[int, Sequence[Fact]], depth: int
+) -> Advance:
+    """What the facts of a cohort's `units` make of the states that were read; units without one are new."""
+    changed: dict[int, bytes] = {}
     tally = Tally()
     fresh: dict[Place, list[Fact]] = {}
-    for key, facts in groups.items():
+    period, compared = cohort
+    for key, facts in units.items():
         stored = states.get(key, b"")
         if not stored and len(facts) == 1:
             fact = facts[0]
             changed[key] = unit.encode(facts)
-            period, compared, _ = key
             place = period, compared, fact.reference, fact.stratum, fact.candidate
             alike = fresh.get(place)
             if alike is None:
@@ -74,7 +67,7 @@ def advance(states: Mapping[UnitKey, bytes], groups: Mapping[UnitKey, list[Fact]
         state = unit.encode(new)
         if state != stored:
             changed[key] = state
-            tally.change(key, old, new)
+            tally.change(cohort, old, new)
     for place, alike in fresh.items():
         tally.add_fresh(place, alike)
     return Advance(changed, tally.counts())
@@ -116,9 +109,9 @@ _request_time = Struct(">Q").pack
 CODES = {compared: code for code, compared in enumerate(COMPARED)}
 
 
-def unit_name(key: UnitKey) -> bytes:
+def unit_name(cohort: Cohort, unit: int) -> bytes:
     """A unit's name within its epoch, 13 bytes; the last one spreads evenly."""
-    return UNIT_NAME.pack(key.period, CODES[key.compared], key.unit)
+    return UNIT_NAME.pack(cohort.period, CODES[cohort.compared], unit)
 
 
 def request_name(request: Handle) -> bytes:

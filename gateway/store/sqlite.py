@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from gateway.store.envelope import Envelope
 from gateway.store.signature import Signer
 from gateway.store.sqlite_schema import prepare
 from routing.evidence.cells import Evidence
-from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.fact import Facts
 from routing.evidence.outcomes import Outcomes, Receipt, Report
 from routing.evidence.tally import Counts
 
@@ -203,15 +203,16 @@ class SQLiteStore:
 
     # Evidence
 
-    async def apply(
-        self, rollout: str, epoch: int, facts: Iterable[tuple[UnitKey, Fact]], depth: int = 3
-    ) -> Applied:
+    async def apply(self, rollout: str, epoch: int, facts: Facts, depth: int = 3) -> Applied:
         changed = 0
-        for part in batch.parts(batch.by_unit(facts), PART):
-            done = await self._do(partial(work.apply, rollout=rollout, epoch=epoch, groups=part, depth=depth))
-            changed += done.changed
-            if done.ended:
-                return Applied(changed, True)
+        for cohort, units in facts.items():
+            for part in batch.parts(units, PART):
+                done = await self._do(
+                    partial(work.apply, rollout=rollout, epoch=epoch, cohort=cohort, units=part, depth=depth)
+                )
+                changed += done.changed
+                if done.ended:
+                    return Applied(changed, True)
         return Applied(changed, False)
 
     async def count(self, rollout: str, epoch: int, sender: bytes, number: int, counts: Counts) -> None:

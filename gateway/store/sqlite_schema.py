@@ -9,7 +9,7 @@ from time import sleep
 
 from gateway.store.batch import CODES, UNIT_NAME
 from routing.decision import COMPARED
-from routing.evidence.fact import UnitKey
+from routing.evidence.fact import Cohort
 
 BUSY = 0.3
 """Seconds that a transaction waits for another process's, such as a backup's."""
@@ -62,16 +62,18 @@ CREATE INDEX IF NOT EXISTS homes_until ON homes (until);
 
 `states` are those of units. Where users are many and their hashes lie anywhere, what a batch costs is the
 pages that it touches: so states lie in the order in which they came, and only an index of small entries in
-that of the units (`place_of`). `scope` stands for rollout and epoch.
+that of the units. `scope` stands for rollout and epoch, `side` for the cohort (`side_of`), `unit` is the hash
+less `UNSIGNED`.
 """
 
-_UNSIGNED = 1 << 63
+UNSIGNED = 1 << 63
+"""Makes the hash of a unit an integer of SQLite's, in the same order."""
 _SIDE = 4
 
 
-def place_of(key: UnitKey) -> tuple[int, int]:
-    """`unit` and `side` of a unit in its scope; the first in the order of the units' hashes."""
-    return key.unit - _UNSIGNED, key.period << _SIDE | CODES[key.compared]
+def side_of(cohort: Cohort) -> int:
+    """What stands for a cohort in its scope."""
+    return cohort.period << _SIDE | CODES[cohort.compared]
 
 
 def prepare(path: Path) -> sqlite3.Connection:
@@ -106,7 +108,7 @@ def _take_over_units(database: sqlite3.Connection) -> None:
 
     def place(name: bytes, at: int) -> int:
         period, code, unit = UNIT_NAME.unpack(name)
-        return place_of(UnitKey(period, COMPARED[code], unit))[at]
+        return (unit - UNSIGNED, side_of(Cohort(period, COMPARED[code])))[at]
 
     database.create_function("place", 2, place, deterministic=True)
     database.execute("INSERT INTO scopes (rollout, epoch) SELECT DISTINCT rollout, epoch FROM units")

@@ -9,8 +9,8 @@ from typing import Any
 
 from gateway.store import batch
 from gateway.store.base import AUDIT_KEPT, Applied, Handle
-from gateway.store.sqlite_schema import place_of
-from routing.evidence.fact import Fact, UnitKey
+from gateway.store.sqlite_schema import UNSIGNED, side_of
+from routing.evidence.fact import Cohort, Fact
 from routing.evidence.outcomes import Receipt, Report
 from routing.evidence.tally import Counts
 
@@ -56,36 +56,35 @@ def log(database: sqlite3.Connection, rollout: str, time: int, stored: bytes) ->
 
 
 def apply(
-    database: sqlite3.Connection, rollout: str, epoch: int, groups: Mapping[UnitKey, list[Fact]], depth: int
+    database: sqlite3.Connection,
+    rollout: str,
+    epoch: int,
+    cohort: Cohort,
+    units: Mapping[int, Sequence[Fact]],
+    depth: int,
 ) -> Applied:
-    """Folds facts into their units, and what that changes into the cells."""
+    """Folds facts of a cohort into their units, and what that changes into the cells."""
     with transaction(database):
         ended = value(database.execute(ENDED, (rollout,)).fetchone())
         if ended is not None and epoch <= ended:
             return Applied(0, True)
-        scope = _scope(database, rollout, epoch)
-        places = {place_of(key): key for key in groups}
-        marks = ",".join("?" * len(places))
-        select = f"SELECT unit, side, number, state FROM states WHERE scope = ? AND unit IN ({marks})"
-        numbers: dict[UnitKey, int] = {}
-        states: dict[UnitKey, bytes] = {}
-        for unit, side, number, state in database.execute(select, (scope, *[unit for unit, _ in places])):
-            key = places.get((unit, side))
-            if key is not None:
-                numbers[key], states[key] = number, state
-        changed, counts = batch.advance(states, groups, depth)
+        scope, side = _scope(database, rollout, epoch), side_of(cohort)
+        marks = ",".join("?" * len(units))
+        select = f"SELECT unit, number, state FROM states WHERE scope = ? AND side = ? AND unit IN ({marks})"
+        numbers: dict[int, int] = {}
+        states: dict[int, bytes] = {}
+        for stored, number, state in database.execute(select, (scope, side, *[u - UNSIGNED for u in units])):
+            unit = stored + UNSIGNED
+            numbers[unit], states[unit] = number, state
+        changed, counts = batch.advance(cohort, states, units, depth)
         database.executemany(
             "INSERT INTO states (scope, unit, side, state) VALUES (?, ?, ?, ?)",
-            [
-                (scope, unit, side, changed[key])
-                for (unit, side), key in places.items()
-                if key in changed and key not in numbers
-            ],
+            [(scope, u - UNSIGNED, side, state) for u, state in changed.items() if u not in numbers],
         )
         if numbers:
             database.executemany(
                 "UPDATE states SET state = ? WHERE number = ?",
-                [(changed[key], number) for key, number in numbers.items() if key in changed],
+                [(state, numbers[u]) for u, state in changed.items() if u in numbers],
             )
         _move(database, rollout, epoch, counts)
         return Applied(len(changed), False)

@@ -31,7 +31,7 @@ from gateway.store.signature import Signer
 from gateway.store.valkey_client import Client, address_of
 from gateway.store.valkey_keys import DAY, SHARDS, Layout, Swaps
 from routing.evidence.cells import Evidence
-from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.fact import Cohort, Fact, Facts
 from routing.evidence.outcomes import Outcomes, Receipt, Report
 from routing.evidence.tally import Counts
 
@@ -152,34 +152,31 @@ class ValkeyStore:
 
     # Evidence
 
-    async def apply(
-        self, rollout: str, epoch: int, facts: Iterable[tuple[UnitKey, Fact]], depth: int = 3
-    ) -> Applied:
+    async def apply(self, rollout: str, epoch: int, facts: Facts, depth: int = 3) -> Applied:
         changed = 0
-        for part in batch.parts(batch.by_unit(facts), PART):
-            done = await self._apply(rollout, epoch, part, depth)
-            if done is None:
-                return Applied(changed, True)
-            changed += done
+        for cohort, units in facts.items():
+            for part in batch.parts(units, PART):
+                done = await self._apply(rollout, epoch, cohort, part, depth)
+                if done is None:
+                    return Applied(changed, True)
+                changed += done
         return Applied(changed, False)
 
     async def _apply(
-        self, rollout: str, epoch: int, groups: Mapping[UnitKey, list[Fact]], depth: int
+        self, rollout: str, epoch: int, cohort: Cohort, units: Mapping[int, Sequence[Fact]], depth: int
     ) -> int | None:
         """Folds facts in; how many units that has changed, or None when the epoch has ended."""
-        names = {key: batch.unit_name(key) for key in groups}
-        places = {key: self._keys.units(rollout, epoch, name[-1]) for key, name in names.items()}
+        places = {}
+        for unit in units:
+            name = batch.unit_name(cohort, unit)
+            places[unit] = self._keys.units(rollout, epoch, name[-1]), name
         for _ in range(TRIES):
-            states = dict(
-                zip(groups, await self._read((places[key], names[key]) for key in groups), strict=True)
-            )
-            changed, counts = batch.advance(states, groups, depth)
+            states = dict(zip(places, await self._read(places.values()), strict=True))
+            changed, counts = batch.advance(cohort, states, units, depth)
             if not changed:
                 return 0
             swaps = Swaps(self._keys.ended(rollout), self._keys.cells(rollout, epoch))
-            values = swaps.arguments(
-                (places[key], names[key], states[key], new) for key, new in changed.items()
-            )
+            values = swaps.arguments((*places[unit], states[unit], new) for unit, new in changed.items())
             counters = [part for pair in counts.items() for part in pair]
             stale = await self._client.script(
                 scripts.APPLY, swaps.keys, [epoch, UNUSED * MILLISECONDS, len(counts), *counters, *values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from gateway.channel.link import Kind, Link, pair
+from gateway.supervisor.slice import shorten
 
 log = logging.getLogger("headgate.supervisor")
 
@@ -19,6 +21,8 @@ YOUNG = 10.0
 """Seconds of life after which a death is taken for an accident and not for a habit."""
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
+MEMORY = {"MALLOC_ARENA_MAX": "1"}
+"""For glibc, unless the environment says otherwise: a heap for each thread would keep what it once needed."""
 OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 """Signals that terminals and service managers send to every process, and only the supervisor acts on."""
 
@@ -31,7 +35,8 @@ class Child:
     """A worker or the control plane.
 
     `greeting` makes the first message of each life. `descriptors` maps option names to inherited descriptors,
-    which stay open here, so that a successor goes on with them. `on_message` gets what the child says.
+    which stay open here, so that a successor goes on with them. `on_message` gets what the child says. A
+    `prompt` child gets a core as soon as it has something to do.
     """
 
     def __init__(
@@ -42,6 +47,8 @@ class Child:
         descriptors: Sequence[int],
         greeting: Callable[[], tuple[Kind, bytes]],
         on_message: Callable[[Kind, bytes], None],
+        *,
+        prompt: bool = False,
     ) -> None:
         self.name = name
         self.ready = asyncio.Event()
@@ -52,6 +59,7 @@ class Child:
         self._descriptors = descriptors
         self._greeting = greeting
         self._on_message = on_message
+        self._prompt = prompt
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._deaths = 0
@@ -98,6 +106,8 @@ class Child:
         finally:
             theirs.close()
         self.pid = self._process.pid
+        if self._prompt:
+            shorten(self.pid)
         self._link.listen(self._heard, lambda: None)
         await self._link.send(*self._greeting())
         await self._ended.wait()
@@ -115,6 +125,7 @@ class Child:
                 # -P: the directory that we were started in may hold a `config` of its own.
                 [sys.executable, "-P", "-m", self._module, *self._options, "--supervisor", str(link)],
                 stdin=subprocess.DEVNULL,
+                env=MEMORY | os.environ,
                 pass_fds=(*self._descriptors, link),
             )
         finally:

@@ -110,6 +110,7 @@ class Supervisor:
             (listener, end),
             greeting=lambda: (Kind.SNAPSHOT, self._snapshot),
             on_message=self._on_message,
+            prompt=True,
         )
 
     def _control_plane(self) -> Child:

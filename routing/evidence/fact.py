@@ -6,6 +6,7 @@ brings all that is needed to count it. Facts of one request merge in any order a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -17,8 +18,8 @@ from routing.request_id import Identity
 MICRO = 1_000_000
 
 
-class UnitKey(NamedTuple):
-    """A unit within a rollout's epoch: its hash within a period.
+class Cohort(NamedTuple):
+    """The units of a period that stand in the same way in the comparison, or outside it.
 
     `compared` is a word of `routing.decision.COMPARED`. The requests of a unit that stand outside the
     comparison are a unit of their own: shown, and never tested.
@@ -26,7 +27,19 @@ class UnitKey(NamedTuple):
 
     period: int
     compared: str
+
+
+class UnitKey(NamedTuple):
+    """A unit within a rollout's epoch: its hash within its cohort."""
+
+    period: int
+    compared: str
     unit: int
+
+    @property
+    def cohort(self) -> Cohort:
+        """Those that it is counted with."""
+        return Cohort(self.period, self.compared)
 
 
 class Request(NamedTuple):
@@ -71,6 +84,18 @@ class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False):
             merged_score(self.score, other.score), _larger(self.cost, other.cost),
             _larger(self.duration, other.duration), _larger(self.first_token, other.first_token),
         )  # fmt: skip
+
+
+Facts = dict[Cohort, dict[int, list[Fact]]]
+"""Facts by their unit's hash, by cohort."""
+
+
+def by_unit(facts: Iterable[tuple[UnitKey, Fact]]) -> Facts:
+    """Facts grouped by their unit."""
+    groups: Facts = {}
+    for key, fact in facts:
+        groups.setdefault(key.cohort, {}).setdefault(key.unit, []).append(fact)
+    return groups
 
 
 def _larger(one: int | None, other: int | None) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from routing.evidence.fact import Fact, UnitKey
+from routing.evidence.fact import Cohort, Fact
 from routing.evidence.metrics import MARKED, SCORE, WHOLE, is_bad, score_badness, split
 from routing.evidence.unit import Unit
 
@@ -40,29 +40,29 @@ class Tally:
         self._costs: dict[_Side, list[int]] = {}
         self._bands: dict[tuple[_Side, str, int], int] = {}
 
-    def add(self, key: UnitKey, unit: Unit, sign: int = 1) -> None:
-        """Adds a unit's state (empty: none yet), or takes it away with a `sign` of -1."""
+    def add(self, cohort: Cohort, unit: Unit, sign: int = 1) -> None:
+        """Adds the state of a cohort's unit (empty: none yet), or takes it away with a `sign` of -1."""
         if unit:
-            self._say(key, unit, sign)
-            self._measure((key.period, key.compared, unit[0].candidate), _earliest(unit), sign)
+            self._say(cohort, unit, sign)
+            self._measure((*cohort, unit[0].candidate), _earliest(unit), sign)
 
-    def change(self, key: UnitKey, old: Unit, new: Unit) -> None:
-        """A unit's state has become another; empty: it had none."""
+    def change(self, cohort: Cohort, old: Unit, new: Unit) -> None:
+        """The state of a cohort's unit has become another; empty: it had none."""
         if not old:
-            self.add(key, new)
+            self.add(cohort, new)
             return
-        self._say(key, new, 1)
-        self._say(key, old, -1)
+        self._say(cohort, new, 1)
+        self._say(cohort, old, -1)
         before, after = (old[0].candidate, *_earliest(old)), (new[0].candidate, *_earliest(new))
         if before != after:
-            self._measure((key.period, key.compared, before[0]), before[1:], -1)
-            self._measure((key.period, key.compared, after[0]), after[1:], 1)
+            self._measure((*cohort, before[0]), before[1:], -1)
+            self._measure((*cohort, after[0]), after[1:], 1)
 
-    def _say(self, key: UnitKey, unit: Unit, sign: int) -> None:
+    def _say(self, cohort: Cohort, unit: Unit, sign: int) -> None:
         first = unit[0]
         said = tuple([(fact.marks, fact.score) for fact in unit])
         units = self._units
-        place = key.period, key.compared, first.reference, first.stratum, first.candidate, said
+        place = (*cohort, first.reference, first.stratum, first.candidate, said)
         units[place] = units.get(place, 0) + sign
 
     def _measure(self, side: _Side, earliest: _Earliest, sign: int) -> None:

@@ -35,8 +35,12 @@ _FORGET = [mark(metric, 15) for metric in MARKED]
 
 def fold(unit: Unit, facts: Sequence[Fact], depth: int = MOST) -> Unit:
     """The state of `unit` (empty: none yet) once `facts` are known; `depth` is K."""
-    if not unit and len(facts) == 1:
-        return (facts[0],)
+    if len(facts) == 1:
+        fact = facts[0]
+        if not unit:
+            return (fact,)
+        if len(unit) < depth and (fact.time, fact.nonce) > (unit[-1].time, unit[-1].nonce):
+            return _followed(unit, fact)
     known = {(fact.time, fact.nonce): fact for fact in unit}
     for fact in facts:
         place = (fact.time, fact.nonce)
@@ -45,6 +49,22 @@ def fold(unit: Unit, facts: Sequence[Fact], depth: int = MOST) -> Unit:
     if len(known) == 1:
         return tuple(known.values())
     return _kept([known[place] for place in sorted(known)], depth)
+
+
+def _followed(unit: Unit, fact: Fact) -> Unit:
+    """The state once fewer than K requests are followed by a later one: nothing has to make room for it."""
+    cost, duration, first_token = fact.cost, fact.duration, fact.first_token
+    for earlier in unit:
+        if earlier.cost is not None:
+            cost = None
+        if earlier.duration is not None:
+            duration = None
+        if earlier.first_token is not None:
+            first_token = None
+    told = (fact.marks, fact.score, cost, duration, first_token)
+    if told == _NOTHING:
+        return unit
+    return (*unit, Fact(fact.time, fact.nonce, fact.reference, fact.stratum, fact.candidate, *told))
 
 
 def _kept(facts: list[Fact], depth: int) -> Unit:

@@ -18,7 +18,7 @@ from pathlib import Path
 from gateway.store.base import Handle, Store
 from gateway.store.registry import make
 from routing.evidence.ending import Ending, exposed
-from routing.evidence.fact import P95, Fact, Request, UnitKey, reported
+from routing.evidence.fact import P95, Fact, Request, UnitKey, by_unit, reported
 from routing.evidence.outcomes import Report
 from tests.support.valkey import Server
 
@@ -55,7 +55,7 @@ async def measure(name: str, store: Store) -> None:
     started = time.perf_counter()
     for start in range(0, FACTS, BATCH):
         at = time.perf_counter()
-        await store.apply("solver/hard", 1, told[start : start + BATCH])
+        await store.apply("solver/hard", 1, by_unit(told[start : start + BATCH]))
         waits.append(time.perf_counter() - at)
     applied = time.perf_counter()
     for start in range(0, len(handles), BATCH):

@@ -16,7 +16,7 @@ from gateway.store.base import Document, Entry, Handle, Lease, Store, StoreError
 from gateway.store.registry import make
 from routing.evidence.cells import Evidence
 from routing.evidence.ending import Ending, exposed
-from routing.evidence.fact import P95, Fact, Request, UnitKey, reported
+from routing.evidence.fact import P95, Fact, Facts, Request, UnitKey, by_unit, reported
 from routing.evidence.outcomes import Report
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -88,10 +88,10 @@ def facts(count: int, units: int = 50, seed: int = 1) -> list[tuple[UnitKey, Fac
     return told
 
 
-def one_unit(passed: bool, time: int = 1) -> list[tuple[UnitKey, Fact]]:
+def one_unit(passed: bool, time: int = 1) -> Facts:
     """One outcome of one unit on the candidate."""
     key = UnitKey(1, "compared", 2**64 - 1)
-    return [(key, reported(Request(key, time, b"n" * 12, 0, 0, True), passed))]
+    return by_unit([(key, reported(Request(key, time, b"n" * 12, 0, 0, True), passed))])
 
 
 def passed_cells(evidence: Evidence) -> dict[tuple[int, int], int]:
@@ -112,7 +112,7 @@ async def persistently(store: Store, parts: list[list[tuple[UnitKey, Fact]]]) ->
     for part in parts:
         while True:
             try:
-                await store.apply(ROLLOUT, 1, part)
+                await store.apply(ROLLOUT, 1, by_unit(part))
                 break
             except StoreError:
                 await asyncio.sleep(random.random() / 100)

@@ -23,7 +23,7 @@ from gateway.store.base import (
 )
 from routing.evidence.cells import Cell, Cost, Evidence, Side
 from routing.evidence.ending import Ending, exposed
-from routing.evidence.fact import P95, Request, UnitKey
+from routing.evidence.fact import P95, Request, UnitKey, by_unit
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report
 from tests.support.place import (
     KEY,
@@ -220,7 +220,7 @@ class StoreConformance:
         self, one: Store, other: Store
     ) -> None:
         told = facts(1_200)
-        await one.apply("plain/all", 1, told)
+        await one.apply("plain/all", 1, by_unit(told))
         shuffled = [*told, *told[:300]]
         random.Random(2).shuffle(shuffled)
         parts = [shuffled[start : start + 100] for start in range(0, len(shuffled), 100)]
@@ -229,14 +229,14 @@ class StoreConformance:
         assert expected.compared and len(expected.cells) > len(expected.compared)
         assert expected.costs and expected.durations and expected.first_tokens
         assert await other.evidence(ROLLOUT, 1) == expected
-        assert await other.apply(ROLLOUT, 1, told) == Applied(0, False)
+        assert await other.apply(ROLLOUT, 1, by_unit(told)) == Applied(0, False)
 
     @together
     async def test_two_replicas_write_the_same_units_at_once(self, one: Store, other: Store) -> None:
         told = facts(400, units=3)
         parts = [told[start : start + 20] for start in range(0, len(told), 20)]
         await asyncio.gather(persistently(one, parts), persistently(other, [*parts, *parts[::-1]]))
-        await one.apply("plain/all", 1, told)
+        await one.apply("plain/all", 1, by_unit(told))
         assert await other.evidence(ROLLOUT, 1) == await one.evidence("plain/all", 1)
 
     @alone
@@ -256,7 +256,7 @@ class StoreConformance:
             (key, exposed(Request(key, 1, b"n", 0, 0, False), Ending("ok", cost=1_000.000001), P95()))
             for key in keys
         ]
-        await store.apply(ROLLOUT, 1, told)
+        await store.apply(ROLLOUT, 1, by_unit(told))
         micro = 1_000_000_001
         costs = (await store.evidence(ROLLOUT, 1)).costs
         assert costs == {Side(1, "compared", False): Cost(40, 40 * micro, 40 * micro**2)}

@@ -62,7 +62,7 @@ class Books:
             return
         fact = reported(request, passed, needs_review, score)
         if alone:
-            self._tally.add(request.key, (fact,))
+            self._tally.add(request.key.cohort, (fact,))
         else:
             self._fold(request.key, fact)
 
@@ -71,8 +71,7 @@ class Books:
         after = fold(before, (fact,), self._depth)
         if after != before:
             self._states[key] = after
-            self._tally.add(key, after)
-            self._tally.add(key, before, -1)
+            self._tally.change(key.cohort, before, after)
 
     def close(self) -> Evidence:
         """The evidence with all that was taken in; the same object may come back, changed.

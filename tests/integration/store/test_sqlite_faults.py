@@ -17,6 +17,7 @@ import pytest
 from gateway.store import sqlite, sqlite_work
 from gateway.store.base import AUDIT_KEPT, Applied, Document, Entry, Handle, Store, Tampered, Unavailable
 from gateway.store.batch import UNIT_NAME
+from routing.evidence.fact import by_unit
 from routing.evidence.outcomes import Report
 from tests.support.place import ROLLOUT, Place, facts, heard, one_unit, passed_cells, run
 
@@ -24,13 +25,14 @@ IN_TIME = 0.9
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from routing.evidence.fact import by_unit
 from tests.support.place import ROLLOUT, Place, facts
 
 async def main():
     store = Place("sqlite", Path(sys.argv[1])).open()
     told = facts(2000)
     for start in range(0, 2000, 10):
-        await store.apply(ROLLOUT, 1, told[start : start + 10])
+        await store.apply(ROLLOUT, 1, by_unit(told[start : start + 10]))
         print(start, flush=True)
 
 asyncio.run(main())
@@ -97,10 +99,10 @@ def test_what_was_applied_survives_kill_9(place: Place, after: int) -> None:
 
     async def test(store: Store) -> None:
         told = facts(2_000)
-        done = await store.apply(ROLLOUT, 1, told[: (after - 1) * 10])
+        done = await store.apply(ROLLOUT, 1, by_unit(told[: (after - 1) * 10]))
         assert done == Applied(0, False)
-        await store.apply(ROLLOUT, 1, told)
-        await store.apply("plain/all", 1, told)
+        await store.apply(ROLLOUT, 1, by_unit(told))
+        await store.apply("plain/all", 1, by_unit(told))
         assert await store.evidence(ROLLOUT, 1) == await store.evidence("plain/all", 1)
 
     run(test, place)
@@ -177,14 +179,14 @@ def test_units_of_an_older_version_are_taken_over(place: Place) -> None:
 
     async def before(store: Store) -> None:
         for epoch in (1, 2):
-            await store.apply(ROLLOUT, epoch, facts(100))
+            await store.apply(ROLLOUT, epoch, by_unit(facts(100)))
 
     async def after(store: Store) -> None:
         seen = await store.evidence(ROLLOUT, 1)
         for epoch in (1, 2):
-            assert await store.apply(ROLLOUT, epoch, facts(100)) == Applied(0, False)
+            assert await store.apply(ROLLOUT, epoch, by_unit(facts(100))) == Applied(0, False)
         assert await store.evidence(ROLLOUT, 1) == seen
-        assert (await store.apply(ROLLOUT, 3, facts(100))).changed > 0
+        assert (await store.apply(ROLLOUT, 3, by_unit(facts(100)))).changed > 0
 
     run(before, place)
     older(place.directory)
@@ -230,7 +232,7 @@ def test_sweeping_deletes_what_is_due_piece_by_piece(place: Place, monkeypatch: 
         return found
 
     async def test(store: Store) -> None:
-        await store.apply(ROLLOUT, 1, facts(400))
+        await store.apply(ROLLOUT, 1, by_unit(facts(400)))
         report = Report("1", "application", "score", 1.0, 5)
         await store.record({Handle(index, b"n" * 12): [report] for index in range(25)}, 0.0)
         await store.beat("a", {}, 0.0)

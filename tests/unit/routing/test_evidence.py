@@ -36,7 +36,7 @@ def folded(facts: Iterable[Fact], depth: int = 3, start: unit.Unit = ()) -> unit
 def evidence(*facts: Fact, depth: int = 3, key: UnitKey = KEY) -> Evidence:
     """The cells of one unit."""
     tally = Tally()
-    tally.add(key, folded(facts, depth))
+    tally.add(key.cohort, folded(facts, depth))
     return evidence_of(tally.counts())
 
 
@@ -88,8 +88,8 @@ def tell(told: Sequence[tuple[UnitKey, Fact]], depth: int) -> tuple[dict[UnitKey
     for key, fact in told:
         old = states.get(key, ())
         states[key] = unit.fold(old, (fact,), depth)
-        tally.add(key, states[key])
-        tally.add(key, old, -1)
+        tally.add(key.cohort, states[key])
+        tally.add(key.cohort, old, -1)
     return {key: unit.encode(state) for key, state in states.items()}, tally.counts()
 
 
@@ -286,7 +286,7 @@ def test_the_spread_of_good_durations_gives_the_p95() -> None:
         key = UnitKey(1, "compared", index)
         streamed = Ending("ok", duration=(index + 1) / 100, streamed=True, first_token=0.0005)
         fact = exposed(request(key=key), streamed, P95())
-        tally.add(key, folded([fact]))
+        tally.add(key.cohort, folded([fact]))
     seen = evidence_of(tally.counts())
     assert quantile(seen.durations[SIDE], 0.95) == pytest.approx(1.9, rel=0.02)
     assert quantile(seen.first_tokens[SIDE], 0.95) == metrics.SHORTEST
@@ -318,9 +318,9 @@ def test_fewer_outcomes_a_unit_take_effect_without_upsetting_the_cells() -> None
     told = [reported(request(time, b"a"), passed=False) for time in (1, 2, 3)]
     before = folded(told)
     tally = Tally()
-    tally.add(KEY, unit.fold(before, told[:1], 1))
-    tally.add(KEY, before)
-    tally.add(KEY, before, -1)
+    tally.add(KEY.cohort, unit.fold(before, told[:1], 1))
+    tally.add(KEY.cohort, before)
+    tally.add(KEY.cohort, before, -1)
     seen = evidence_of(tally.counts())
     assert {cell.n for cell in seen.cells} == {1}
     assert all(units == 1 for units in seen.cells.values())
@@ -333,7 +333,7 @@ def test_the_content_of_an_id_is_settled_even_if_two_facts_disagree() -> None:
 
 def test_no_unit_counts_nothing() -> None:
     tally = Tally()
-    tally.add(KEY, ())
+    tally.add(KEY.cohort, ())
     assert tally.counts() == {}
 
 

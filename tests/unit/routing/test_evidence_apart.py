@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.cells import evidence_of
 from routing.evidence.ending import UNANSWERED, Ending, Endings, exposed
 from routing.evidence.fact import P95, UnitKey, reported
-from routing.evidence.surplus import PLACES, Surplus
+from routing.evidence.surplus import Surplus
 from routing.evidence.tally import Tally
 from tests.unit.routing.test_evidence import KEY, STATUSES, folded, request
 
@@ -37,14 +39,14 @@ def test_requests_that_are_units_count_as_if_each_had_been_folded(
         ending = Ending(
             status, own, attempts, duration, streamed, first_token, cost if cost >= 0 else None
         )  # fmt: skip
-        one_by_one.add(key, folded([exposed(request(key=key, candidate=True), ending, group.p95)]))
+        one_by_one.add(key.cohort, folded([exposed(request(key=key, candidate=True), ending, group.p95)]))
     assert evidence_of(many.counts()) == evidence_of(one_by_one.counts())
 
 
 def test_an_outcome_of_a_request_that_was_counted_apart_adds_what_it_says() -> None:
     tally = Tally()
     count_alone(tally, Group((1, "compared", 0, 2, False), "ok", True, False, P95()), [(1, 0.5, 0, 0.1)])
-    tally.add(KEY, folded([reported(request(), True)]))
+    tally.add(KEY.cohort, folded([reported(request(), True)]))
     assert {cell.metric: count for cell, count in evidence_of(tally.counts()).cells.items()} == {
         "errors": 1, "validation_passed": 1, "needs_review": 1,
     }  # fmt: skip
@@ -62,7 +64,7 @@ def test_units_of_one_fact_count_together_as_they_do_one_by_one(
     together, one_by_one = Tally(), Tally()
     together.add_fresh((1, "compared", 0, 2, True), facts)
     for fact in facts:
-        one_by_one.add(UnitKey(1, "compared", fact.time), (fact,))
+        one_by_one.add(KEY.cohort, (fact,))
     assert together.counts() == one_by_one.counts()
 
 
@@ -74,9 +76,9 @@ def test_a_change_is_the_new_state_added_and_the_old_one_taken_away(
     facts = [endings.fact(9 - number, b"n", *end) for number, end in enumerate(ends)]
     old, new = folded(facts[:known]), folded([*facts, reported(request(9, b"n"), True)])
     changed, replaced = Tally(), Tally()
-    changed.change(KEY, old, new)
-    replaced.add(KEY, new)
-    replaced.add(KEY, old, -1)
+    changed.change(KEY.cohort, old, new)
+    replaced.add(KEY.cohort, new)
+    replaced.add(KEY.cohort, old, -1)
     assert evidence_of(changed.counts()) == evidence_of(replaced.counts())
 
 
@@ -88,12 +90,23 @@ def test_what_is_surplus_is_never_missed(times: list[int], depth: int) -> None:
     assert sorted(kept)[:depth] == sorted(times)[:depth]
 
 
-def test_of_units_at_one_place_the_last_is_remembered() -> None:
+def test_of_three_units_at_two_places_the_one_taken_in_longest_ago_is_forgotten() -> None:
     surplus = Surplus()
     kind = surplus.kind("kind")
-    assert [surplus.is_surplus(kind, 7, time, 1) for time in (1, 2)] == [False, True]
-    assert not surplus.is_surplus(kind, 7 + PLACES, 3, 1)
-    assert [surplus.is_surplus(kind, 7, time, 1) for time in (4, 5)] == [False, True]
+    one, other, third = 7, 7 + (1 << 60), 7 + (1 << 61)  # alike in the bits that say where
+    for unit, time in ((one, 1), (other, 2), (third, 3)):
+        assert not surplus.is_surplus(kind, unit, time, 1)
+    assert [surplus.is_surplus(kind, unit, 4, 1) for unit in (other, third, one)] == [True, True, False]
+
+
+def test_units_that_come_by_turns_keep_out_of_each_others_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.evidence.surplus.PLACES", 1 << 12)
+    surplus, draw = Surplus(), Random(1)
+    kind = surplus.kind("kind")
+    units = [draw.getrandbits(64) for _ in range(1_600)]
+    for turn in range(8):
+        known = sum(surplus.is_surplus(kind, unit, turn, 1) for unit in units)
+    assert known == len(units)
 
 
 def test_units_and_kinds_are_told_apart() -> None:

@@ -169,7 +169,7 @@ def test_books_are_kept_as_the_store_keeps_them(users: Users | None) -> None:
             break
     tally = Tally()
     for key, facts in states.items():
-        tally.add(key, fold((), [fact for at, fact in facts if at <= now]))
+        tally.add(key.cohort, fold((), [fact for at, fact in facts if at <= now]))
     assert seen == evidence_of(tally.counts())
 
 
