@@ -289,3 +289,15 @@ def test_a_decision_is_a_pure_function() -> None:
     )  # fmt: skip
     assert (one.fallbacks, spread(one.difficulty)) == (other.fallbacks, spread(other.difficulty))
     assert asked.nonce == NONCE
+
+
+def test_outside_the_comparison_all_else_stays() -> None:
+    decision = decide(snapshot(), facts(user="u", metadata={"rating": "2700"}))
+    apart = decision.outside("breaker", wants_outcome=False)
+    assert (apart.compared, apart.wants_outcome) == ("breaker", False)
+    assert (apart.variant, apart.reason, apart.bucket) == (decision.variant, decision.reason, decision.bucket)
+    assert (apart.weight, apart.unit, apart.difficulty) == (
+        decision.weight,
+        decision.unit,
+        decision.difficulty,
+    )
