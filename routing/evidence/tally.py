@@ -6,8 +6,9 @@ they say, and the counters' names are made once for each of these. `routing.evid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from routing.evidence.fact import Cohort, Fact
 from routing.evidence.metrics import MARKED, SCORE, WHOLE, is_bad, score_badness, split
@@ -28,6 +29,11 @@ _Earliest = tuple[int | None, int | None, int | None]
 """Cost in micro-USD; bands of duration and of time to first token."""
 _Said = tuple[tuple[int, float | None], ...]
 """Marks and score of each of a unit's requests."""
+
+
+_word_of: Callable[[Fact], tuple[int, float | None]] = attrgetter("marks", "score")
+_measures_of: Callable[[Fact], _Earliest] = attrgetter("cost", "duration", "first_token")
+_NO_MEASURES: _Earliest = (None, None, None)
 
 
 class Tally:
@@ -53,6 +59,8 @@ class Tally:
             return
         self._say(cohort, new, 1)
         self._say(cohort, old, -1)
+        if new[:-1] == old and _measures_of(new[-1]) == _NO_MEASURES:
+            return  # a later request, where an earlier one has told all that is measured
         before, after = (old[0].candidate, *_earliest(old)), (new[0].candidate, *_earliest(new))
         if before != after:
             self._measure((*cohort, before[0]), before[1:], -1)
@@ -60,7 +68,7 @@ class Tally:
 
     def _say(self, cohort: Cohort, unit: Unit, sign: int) -> None:
         first = unit[0]
-        said = tuple([(fact.marks, fact.score) for fact in unit])
+        said: _Said = tuple(map(_word_of, unit))
         units = self._units
         place = (*cohort, first.reference, first.stratum, first.candidate, said)
         units[place] = units.get(place, 0) + sign
