@@ -53,6 +53,8 @@ ROWS = [
     Row("rate-64", "requests/s, 64 connections", "wide", "rate"),
     Row("cpu-workers", "CPU µs a request, workers", "closed", "cpu_request_workers", Goal(45 / NGINX, True)),
     Row("cpu-all", "CPU µs a request, all processes", "closed", "cpu_request", Goal(55 / NGINX, True)),
+    Row("rate-new", "requests/s, 32 connections, users' first requests", "new", "rate"),
+    Row("cpu-new", "CPU µs a request, all processes, users' first requests", "new", "cpu_request"),
     Row("added-p50", "added p50 µs at 1,000/s", "fixed", "p50", Goal(1.3, ratio=True), added=True),
     Row("added-p99", "added p99 µs at 1,000/s", "fixed", "p99", Goal(1.6, ratio=True), added=True),
     Row("slow", "requests/s, 50 ms upstream, 256 connections", "slow", "rate", Goal(0.99, True, False)),

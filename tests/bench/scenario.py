@@ -45,6 +45,10 @@ begun within the first, 20.4 ms apart. That is no multiple of the pace, nor are 
 streams of `first`: streams in step would share every wake-up, and a new one would always meet all the
 others' chunks."""
 
+NEW = Scenario("new", Load(connections=32, seconds=16), contestants=("headgate",), stretches=False)
+"""Once, before all others: the first requests of each of the load's 100,000 users, three and a few, which count as
+evidence and cost the control plane most. Steady state begins behind them."""
+
 
 def measured(contestant: Contestant, scenario: Scenario, stretch: float) -> Reading:
     """One run. Rates a second, times in µs, CPU in µs a finished request or received event.

@@ -13,7 +13,7 @@ from tests.bench.contestant import Contestant, headgate, nginx, upstream
 from tests.bench.gemini import LITELLM, NATIVE, pair
 from tests.bench.load import Load
 from tests.bench.process import Cores, family
-from tests.bench.scenario import SCENARIOS, Reading, Scenario, measured
+from tests.bench.scenario import NEW, SCENARIOS, Reading, Scenario, measured
 
 TWO = Scenario("two", Load(connections=64, seconds=1), contestants=())
 WARM_UP = Scenario("warm-up", Load(connections=32, seconds=0.5))
@@ -66,6 +66,8 @@ class Session:
                 "nginx": stack.enter_context(nginx(port, self._cores, self._directory / "nginx")),
                 "headgate": stack.enter_context(headgate(port, gateway, self._directory / "headgate")),
             }
+            for name in NEW.contestants:
+                self._measure(contestants[name], NEW, 0)
             self._warm_up(list(contestants.values()))
             for number in range(1, self._plan.rounds + 1):
                 for scenario in scenarios:
@@ -91,7 +93,8 @@ class Session:
                 self._sent[contestant.name] += measured(contestant, scenario, 1.0)["requests"]
 
     def _measure(self, contestant: Contestant, scenario: Scenario, number: int) -> None:
-        self._say(f"round {number} of {self._plan.rounds}: {scenario.name}, {contestant.name}")
+        when = f"round {number} of {self._plan.rounds}" if number else "before"
+        self._say(f"{when}: {scenario.name}, {contestant.name}")
         reading = measured(contestant, scenario, self._plan.stretch)
         self._sent[contestant.name] += reading["requests"]
         self.readings[scenario.name, contestant.name].append(reading)

@@ -16,6 +16,7 @@ from tests.bench.peers.session import NAMES, Readings
 ROWS = (
     ("requests/s, 32 connections", "closed", "rate"),
     ("CPU µs a request, all processes", "closed", "cpu_request"),
+    ("requests/s, 32 connections, users' first requests", "new", "rate"),
     ("p50 µs, 32 connections", "closed", "p50"),
     ("requests/s, 1 connection", "one", "rate"),
     ("chunks/s, 8 streams, saturated", "streams", "event_rate"),

@@ -12,7 +12,7 @@ from tests.bench.load import Load
 from tests.bench.peers.litellm import litellm
 from tests.bench.peers.tensorzero import tensorzero
 from tests.bench.process import Cores, family
-from tests.bench.scenario import Reading, Scenario, measured
+from tests.bench.scenario import NEW, Reading, Scenario, measured
 
 SCENARIOS = (
     Scenario("closed", Load(connections=32, seconds=2, warmup=0.5)),
@@ -41,6 +41,9 @@ def run(rounds: int, stretch: float, cores: Cores, directory: Path, say: Callabl
             "tensorzero": stack.enter_context(tensorzero(port, core, directory / "tensorzero", PREFIXES)),
             "litellm": stack.enter_context(litellm(port, core, directory / "litellm", PREFIXES)),
         }
+        for name in NEW.contestants:
+            say(f"before: {NEW.name}, {name}")
+            readings[NEW.name, name].append(measured(everybody[name], NEW, 1.0))
         for name in NAMES:
             say(f"warming up {name}")
             measured(everybody[name], WARM_UP, 1.0)
