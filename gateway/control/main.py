@@ -31,8 +31,9 @@ from gateway.server import Server
 
 COLLECT = 50_000, 5, 5
 """Thresholds of the collector of cycles."""
-NICE = 5
-"""Where cores are short a request goes before its record; still a quarter of a core is left for records."""
+NICE = 2
+"""Where cores are short a request goes before its record; still a third of a core is left for records, which is
+what a worker gives rise to while all of its users are new."""
 log = logging.getLogger("headgate.control")
 
 
