@@ -32,8 +32,8 @@ from gateway.server import Server
 COLLECT = 50_000, 5, 5
 """Thresholds of the collector of cycles."""
 NICE = 2
-"""Where cores are short a request goes before its record; still a third of a core is left for records, which is
-what a worker gives rise to while all of its users are new."""
+"""Where cores are short a request goes before its record. Still a third of a core is left for records, and a
+worker whose users are all new causes a quarter."""
 log = logging.getLogger("headgate.control")
 
 

@@ -46,8 +46,8 @@ streams of `first`: streams in step would share every wake-up, and a new one wou
 others' chunks."""
 
 NEW = Scenario("new", Load(connections=32, seconds=16), contestants=("headgate",), stretches=False)
-"""Once, before all others: the first requests of each of the load's 100,000 users, three and a few. They count
-as evidence and cost the control plane most; steady state begins behind them."""
+"""Once, before all others: the first requests of each of the load's 100,000 users, three and a few. They are
+evidence and cost the control plane most; steady state begins behind them."""
 
 
 def measured(contestant: Contestant, scenario: Scenario, stretch: float) -> Reading:
