@@ -22,7 +22,7 @@ from gateway.control.gather import Gathering
 from gateway.control.journal import Journal
 from gateway.control.terms import MILLISECONDS, AllTerms
 from gateway.store.base import Handle, Store, StoreError
-from routing.evidence.fact import Facts, reported, request_of
+from routing.evidence.fact import Fact, UnitKey, by_unit, reported, request_of
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report, Value
 from routing.request_id import Identity
 
@@ -137,15 +137,15 @@ class Ledger:
                 handle = Handle(outcome.of.time, outcome.nonce)
                 reports.setdefault(handle, []).extend(entry.reports(at))
         given = await self._store.record(reports, KEPT)
-        facts: dict[Batch, Facts] = {}
+        facts: dict[Batch, list[tuple[UnitKey, Fact]]] = {}
         for entry in entries:
             for at in range(len(entry.outcomes)):
                 self._attribute(entry, at, facts)
         for (rollout, epoch, depth), found in facts.items():
-            await self._store.apply(rollout, epoch, found, depth)
+            await self._store.apply(rollout, epoch, by_unit(found), depth)
         self._tell(entries, {handle: iter(receipts) for handle, receipts in given.items()})
 
-    def _attribute(self, entry: Entry, at: int, facts: dict[Batch, Facts]) -> None:
+    def _attribute(self, entry: Entry, at: int, facts: dict[Batch, list[tuple[UnitKey, Fact]]]) -> None:
         """Adds what one outcome says to the evidence, if it is any: in time, and of the present epoch."""
         outcome = entry.outcomes[at]
         identity, report = outcome.of, outcome.report
@@ -161,8 +161,7 @@ class Ledger:
             by_application=entry.source != GATEWAY,
         )  # fmt: skip
         place = terms.rollout, terms.epoch, terms.depth
-        units = facts.setdefault(place, {}).setdefault(request.key.cohort, {})
-        units.setdefault(request.key.unit, []).append(fact)
+        facts.setdefault(place, []).append((request.key, fact))
 
     def _tell(self, entries: list[Entry], receipts: dict[Handle, Iterator[Receipt]]) -> None:
         """Counts what was taken, and answers whoever waits."""
