@@ -48,7 +48,7 @@ class Outbox:
             loop = self._loop
             if loop is None:
                 loop = self._loop = asyncio.get_running_loop()
-            now = loop.time()  # uvloop's is that of the turn, in milliseconds
+            now = loop.time()  # uvloop's is in whole milliseconds
             if now != self._last:
                 self._last = now
                 writer.flush()

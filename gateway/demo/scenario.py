@@ -16,8 +16,10 @@ HARD = 2500
 BASELINE, CANDIDATE = "base", "tuned"
 STAGE_SECONDS, BAKE_SECONDS, COOLDOWN_SECONDS = 12, 12, 60
 """At speed 1 …"""
-LONGEST_SECONDS = 65, 35
-"""… and how long the stages may last, so that every scenario has ended before anybody grows tired of it."""
+LONGEST_SECONDS = 600, 600
+"""… how long its stages may last, for the slowest machine: models that differ are told apart in a minute …"""
+TIRED_SECONDS = 65, 35
+"""… and how long they may last when the models do not differ, before anybody grows tired of watching."""
 
 Points = tuple[tuple[int, int], ...]
 BASE: Points = ((800, 98), (1600, 95), (2500, 85), (3500, 70))
@@ -64,7 +66,7 @@ def set_up(scenario: str, speed: float = 1.0) -> Setup:
         tuned_price=_CHEAP if same else _DEAR,
         hard=HARD,
         stage=_duration(STAGE_SECONDS / speed),
-        longest=[_duration(seconds / speed) for seconds in LONGEST_SECONDS],
+        longest=[_duration(seconds / speed) for seconds in (TIRED_SECONDS if same else LONGEST_SECONDS)],
         bake=_duration(BAKE_SECONDS / speed),
         cooldown=_duration(COOLDOWN_SECONDS / speed),
     )

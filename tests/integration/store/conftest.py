@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway.store import sqlite
+from gateway.store import sqlite, valkey_client
 from gateway.store.registry import STORES
 from tests.support.place import PATIENCE, Place
 from tests.support.valkey import Between, Server, free_port, sentinel
@@ -71,8 +71,10 @@ def own(tmp_path: Path) -> Iterator[Server]:
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Where a store is, for each scheme; nobody has used it before."""
     prefix = f"prefix=test-{next(_prefixes)}"
+    monkeypatch.setattr(sqlite, "PATIENCE", PATIENCE)  # that of a busy machine
+    for name in ("SOCKET", "SENTINEL", "PATIENCE"):
+        monkeypatch.setattr(valkey_client, name, PATIENCE)
     if request.param == "sqlite":
-        monkeypatch.setattr(sqlite, "PATIENCE", PATIENCE)  # that of a busy machine
         return Place("sqlite", tmp_path)
     if request.param in ("redis", "cluster"):
         running = request.getfixturevalue("server" if request.param == "redis" else "cluster")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from routing import request_id
 from routing.decide import decide
-from routing.request_id import Identity, InvalidRequestId, Opener, Sealer, identity_of, nonce_of
+from routing.request_id import Identity, InvalidRequestId, Opener, Sealer, identity_of, is_alone, nonce_of
 from routing.snapshot import Fixed
 from tests.unit.routing.made import BASE, NONCE, facts, key, rollout, route, segment, snapshot
 
@@ -96,3 +96,14 @@ def test_the_identity_of_a_decision() -> None:
     )  # fmt: skip
     plain = identity_of(decide(snapshot(route(segment(Fixed(BASE)))), facts()), key(), 5)
     assert (plain.epoch, plain.period, plain.compared, plain.unit) == (0, 0, 0, 0)
+
+
+def test_without_a_sticky_key_the_request_is_the_unit_and_requests_are_numbered_by_their_time() -> None:
+    keyless = snapshot(route(segment(rollout(5_000)), sticky=()))
+    times = range(1_800_000_000_000, 1_800_000_000_003)
+    units = [identity_of(decide(keyless, facts()), key(), time).unit for time in times]
+    assert units == sorted(set(units))
+    assert all(is_alone(unit, time) for unit, time in zip(units, times, strict=True))
+    assert not is_alone(units[0], times[1])
+    user = identity_of(decide(snapshot(route(segment(rollout(5_000)))), facts(user="u")), key(), times[0])
+    assert not is_alone(user.unit, times[0])
