@@ -18,6 +18,8 @@ LONGEST: Final = 64 * 1024 * 1024
 """… and where an event may hold images."""
 LONG: Final = 64 * 1024
 """Bytes of an incomplete event from which on it is not put together anew with every read."""
+CR: Final = 0x0D
+"""Looked for as a number: to look for bytes by `in` raises and drops an error within CPython first."""
 _END: Final = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 
@@ -38,7 +40,7 @@ class Splitter:
         """The whole events that have come so far, joined; empty when there is none. Raises EventTooLarge."""
         if self.rest:
             block = self.rest + block
-        if b"\r" in block:
+        if CR in block:
             end = 0
             for match in _END.finditer(block):
                 end = match.end()
@@ -91,7 +93,7 @@ class PatientSplitter(Splitter):
 def events(block: bytes) -> Iterator[bytes]:
     """Goes through a block of whole events, keeping every byte."""
     start = 0
-    if b"\r" in block:
+    if CR in block:
         for match in _END.finditer(block):
             yield block[start : match.end()]
             start = match.end()
@@ -106,14 +108,14 @@ def events(block: bytes) -> Iterator[bytes]:
 
 def start_of_event(block: bytes, at: int) -> int:
     """Where the event that holds position `at` begins, or an event before it."""
-    before = -1 if b"\r" in block else block.rfind(b"\n\n", 0, at)
+    before = -1 if CR in block else block.rfind(b"\n\n", 0, at)
     return 0 if before < 0 else before + 2
 
 
 def data_of(event: bytes) -> bytes | None:
     """The event's data, its lines joined with LF; None for a comment or an event without data."""
     if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2:
-        if b"\r" not in event:
+        if CR not in event:
             return event[6:-2]  # what every upstream sends
     lines = [line[5:].removeprefix(b" ") for line in _LINE.split(event) if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None

@@ -15,8 +15,8 @@ from gateway.data.account import Account, Judged
 from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
-from gateway.providers.base import UpstreamFailure
-from gateway.sse import EventTooLarge, Splitter, data_of, events, json_of, start_of_event
+from gateway.providers.base import Answer, UpstreamFailure
+from gateway.sse import EventTooLarge, data_of, events, json_of, start_of_event
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant
@@ -73,11 +73,11 @@ async def relay_stream(
     event, without `[DONE]`; raises Interrupted then, CancelledError when the client has gone or the worker
     leaves.
     """
-    answer, splitter = attempt.answer, attempt.splitter
-    assert answer is not None and splitter is not None
+    answer = attempt.answer
+    assert answer is not None
     relay = kind(request, account, attempt, asked, seen)
     try:
-        await relay.run(attempt.body, splitter, head)
+        await relay.run(answer, head)
     except (UpstreamFailure, EventTooLarge, Interrupted) as failure:
         attempt.result = failure.result if isinstance(failure, UpstreamFailure) else Result.BROKEN
         if attempt.result is Result.AMBIGUOUS:
@@ -101,7 +101,9 @@ class Relay:
     def __init__(
         self, request: Request, account: Account, attempt: Attempt, asked: bool, captured: Seen | None
     ) -> None:
+        assert attempt.splitter is not None, "not committed"
         self._captured = captured
+        self._splitter = attempt.splitter
         self._request = request
         self._account = account
         self._attempt = attempt
@@ -109,11 +111,10 @@ class Relay:
         self._done = False
         self._failed = False
 
-    async def run(self, block: bytes, splitter: Splitter, head: bytes) -> None:
-        """Writes the stream that begins with `block`. Raises Interrupted where it is broken off."""
-        request, answer = self._request, self._attempt.answer
-        assert answer is not None
-        block = self._sift(block)
+    async def run(self, answer: Answer, head: bytes) -> None:
+        """Writes the stream from its beginning. Raises Interrupted where it is broken off."""
+        request = self._request
+        block = self._sift(self._attempt.body)
         request.start(200, head, block)
         self._relayed(block)
         self._account.first_token = monotonic() - request.stamp
@@ -122,17 +123,22 @@ class Relay:
                 raise Interrupted
             if request.congested:
                 await request.writable()
-            data = await answer.read()
-            if data:
-                block = splitter.feed(data)
-            elif self._ends(rest := splitter.finish()):
-                block = rest.rstrip(b"\r\n") + b"\n\n"  # only the blank line behind it is missing
-            else:
-                raise Interrupted  # a clean end without the last event is not an end
-            block = self._sift(block)
-            if block:
-                request.write(block)
-                self._relayed(block)
+            await answer.each(self._take)
+
+    def _take(self, data: bytes) -> bool:
+        """Writes what the client gets of the next bytes; false when it does not want more of them now."""
+        request = self._request
+        if data:
+            block = self._splitter.feed(data)
+        elif self._ends(rest := self._splitter.finish()):
+            block = rest.rstrip(b"\r\n") + b"\n\n"  # only the blank line behind it is missing
+        else:
+            raise Interrupted  # a clean end without the last event is not an end
+        block = self._sift(block)
+        if block:
+            request.write(block)
+            self._relayed(block)
+        return not (self._done or self._failed or request.congested)
 
     def tell(self, message: str) -> None:
         """Ends a stream that broke off: one error event, and no more."""
@@ -198,4 +204,7 @@ def _first(block: bytes) -> int:
 
 def _matters(block: bytes) -> bool:
     """Whether a block may hold usage, an error or the end; asked for usage, all have `"usage":null`."""
-    return DONE in block or b'"error"' in block or block.count(b'"usage"') != block.count(b'"usage":null')
+    if block.find(DONE) >= 0 or block.find(b'"error"') >= 0:  # quicker than `in`: see CR
+        return True
+    usages = block.count(b'"usage"')
+    return usages > 0 and usages != block.count(b'"usage":null')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from routing.fallback import Result
@@ -82,6 +83,13 @@ class Answer(Protocol):
         """The next bytes of the body; empty once it has ended completely.
 
         Raises UpstreamFailure when the body breaks off or stalls.
+        """
+        ...
+
+    async def each(self, take: Callable[[bytes], bool]) -> None:
+        """Hands the parts of the body, and an empty one at the end, to `take` until that returns false.
+
+        Raises UpstreamFailure as `read` does, and what `take` raises.
         """
         ...
 

@@ -54,6 +54,8 @@ class Exchange(Gate):
         self.size = 0
         self._parts: list[bytes] = []
         self._failure: UpstreamFailure | None = None
+        self._taker: Callable[[bytes], bool] | None = None
+        self._raised: Exception | None = None
 
     async def arrive(self) -> None:
         """Waits for the head, and for an answer that is not a stream for its body too.
@@ -67,13 +69,50 @@ class Exchange(Gate):
 
     async def read(self) -> bytes:
         """The bytes that have come since the last call, waiting for some; empty at the end."""
-        parts = self._parts
-        while not parts:
+        while not self._parts:
             if self.complete:
                 return b""
             if self._failure is not None:
                 raise self._failure
             await self
+        return self._taken()
+
+    async def each(self, take: Callable[[bytes], bool]) -> None:
+        """Hands on every part within the callback that brings it: no coroutine is resumed for a chunk."""
+        self._taker = take
+        try:
+            while self._hand_on():
+                if self.complete:
+                    take(b"")
+                    return
+                if self._failure is not None:
+                    raise self._failure
+                await self
+            if self._raised is not None:
+                raise self._raised
+        finally:
+            self._taker = None
+
+    def come(self) -> None:
+        """Lets whoever reads have what has come."""
+        try:
+            if self._hand_on():
+                return
+        except Exception as error:
+            self._taker, self._raised = None, error
+        self.open()
+
+    def _hand_on(self) -> bool:
+        """Whether somebody takes what comes, and still does after what there is."""
+        take = self._taker
+        if take is None:
+            return False
+        if self._parts and not take(self._taken()):
+            self._taker = None
+        return self._taker is not None
+
+    def _taken(self) -> bytes:
+        parts = self._parts
         block = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.size = 0
@@ -320,7 +359,7 @@ class Connection:
             return
         if exchange.committed:
             self.rest(exchange)
-        exchange.open()
+        exchange.come()
         if exchange.size > HIGH_WATER and self._exchange is exchange and self._transport is not None:
             self._paused = True
             self.deadline = NEVER  # the reader is slow, not the upstream

@@ -13,6 +13,7 @@ import re
 from gateway.providers.base import Answer, Call, UpstreamFailure
 from gateway.providers.google import judge_finish, read_refusal
 from gateway.providers.openai import OpenAIProvider
+from gateway.providers.reading import Reading
 from routing.fallback import Result
 from routing.snapshot import Upstream
 
@@ -46,7 +47,7 @@ class GeminiProvider:
         self._http.close()
 
 
-class CompatibleAnswer:
+class CompatibleAnswer(Reading):
     """An answer of the compatible endpoint, looked at before it is believed; an `Answer`."""
 
     def __init__(self, answer: Answer, secret: str, call: Call) -> None:

@@ -20,6 +20,7 @@ from gateway.providers.gemini_answer import whole
 from gateway.providers.gemini_stream import Stream
 from gateway.providers.google import read_refusal
 from gateway.providers.openai import OpenAIProvider
+from gateway.providers.reading import Reading
 from gateway.providers.refused import Refused
 from gateway.providers.translation import translatable
 from gateway.providers.translation_parts import Unfit
@@ -99,7 +100,7 @@ def request_of(model: str, body: dict[str, Any]) -> dict[str, Any]:
         raise Unfit(error.param, f"This route's model does not take '{error.param}'.") from None
 
 
-class WholeAnswer:
+class WholeAnswer(Reading):
     """A `generateContent` answer as a chat completion; an `Answer`."""
 
     def __init__(self, answer: Answer, secret: str, model: str) -> None:

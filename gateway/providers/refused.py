@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from gateway.providers.reading import Reading
 from gateway.providers.translation import refusal_body
 from gateway.providers.translation_parts import Unfit
 
 
-class Refused:
+class Refused(Reading):
     """A 400 in OpenAI's envelope; an `Answer`."""
 
     status = 400

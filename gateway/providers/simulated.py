@@ -7,6 +7,7 @@ import time
 from random import Random
 
 from gateway.providers.base import Call, Headers, UpstreamFailure
+from gateway.providers.reading import Reading
 from gateway.providers.simulation import Behaviour
 from gateway.providers.simulation_script import Chunk, End, Script, write
 from gateway.providers.simulation_shelf import Shelf
@@ -17,7 +18,7 @@ _BLOCK = 65_536
 """Bytes that one read gives at most when several chunks are due."""
 
 
-class SimulatedAnswer:
+class SimulatedAnswer(Reading):
     """A script being played to the gateway; an `Answer` of the provider contract."""
 
     def __init__(self, script: Script, call: Call) -> None:

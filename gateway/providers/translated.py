@@ -21,6 +21,7 @@ from gateway.providers.base import Answer, Call, UpstreamFailure
 from gateway.providers.gemini import refused_headers
 from gateway.providers.gemini_native import UNTRANSLATABLE, NativeGeminiProvider
 from gateway.providers.google import read_refusal
+from gateway.providers.reading import Reading
 from gateway.providers.refused import Refused
 from gateway.providers.translation import refusal_body, translatable
 from gateway.providers.translation_parts import Unfit
@@ -92,7 +93,7 @@ def begin(
     return TranslatedAnswer(passage, completion, key, usage=usage)
 
 
-class TranslatedAnswer:
+class TranslatedAnswer(Reading):
     """litellm's answer as OpenAI's; an `Answer`."""
 
     def __init__(

@@ -17,6 +17,7 @@ from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.endpoints import CHAT, Endpoint
 from gateway.data.relay import DONE, Interrupted, relay_stream
+from gateway.providers.reading import Reading
 from gateway.run import Run
 from gateway.sse import MAX_EVENT
 from routing.cost import Usage
@@ -39,7 +40,7 @@ class Outcome(NamedTuple):
     usage: Usage | None
 
 
-class Upstream:
+class Upstream(Reading):
     """An answer whose body comes in these pieces."""
 
     status = 200
