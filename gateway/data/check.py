@@ -29,8 +29,9 @@ def check_chat(body: dict[str, Any]) -> None:
     stream = body.get("stream")
     if stream is not None and type(stream) is not bool:
         raise InvalidRequest("'stream' must be a boolean.", param="stream")
-    for name, value in body.items():
-        if name in _CHECKED and value is not None:
+    for name in _CHECKED:
+        value = body.get(name)
+        if value is not None:
             _check_field(name, value, _INTEGERS)
 
 
@@ -70,8 +71,8 @@ _COMPLETION: Final[Bounds] = {"n": (1, 128), "best_of": (0, 128), "max_tokens": 
 _EMBEDDINGS: Final[Bounds] = {"dimensions": (1, 2**31)}
 _RESPONSE: Final[Bounds] = {"max_output_tokens": (0, 2**31)}
 """No narrower than OpenAI's own specification, which lets the model say whether it can do with no tokens."""
-_OBJECTS: Final = frozenset(("stream_options", "metadata"))
-_CHECKED: Final = _OBJECTS.union(_INTEGERS)
+_OBJECTS: Final = ("stream_options", "metadata")
+_CHECKED: Final = (*_INTEGERS, *_OBJECTS)
 
 
 def _check_fields(body: dict[str, Any], integers: Bounds) -> None:

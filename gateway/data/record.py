@@ -7,6 +7,7 @@ which is everything that is counted for one set of labels; the message is made o
 from __future__ import annotations
 
 from bisect import bisect_left
+from math import inf
 from time import time
 from typing import Final
 
@@ -27,19 +28,32 @@ TOKEN_TYPES: Final = ("input", "cached_input", "output", "reasoning")
 
 
 class Durations:
-    """A histogram being filled: of seconds, or of scores."""
+    """A histogram being filled: of seconds, or of scores.
 
-    __slots__ = ("bounds", "counts", "total")
+    A value mostly falls where the last one fell; that bucket is remembered, with its bounds.
+    """
+
+    __slots__ = ("_above", "_at", "_up_to", "bounds", "counts", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
+        self._at = 0
+        self._above = self._up_to = inf
 
     def observe(self, seconds: float) -> None:
         """Counts one value."""
-        self.counts[bisect_left(self.bounds, seconds)] += 1
+        if not self._above < seconds <= self._up_to:
+            self._find(seconds)
+        self.counts[self._at] += 1
         self.total += seconds
+
+    def _find(self, seconds: float) -> None:
+        bounds = self.bounds
+        self._at = at = bisect_left(bounds, seconds)
+        self._above = bounds[at - 1] if at else -inf
+        self._up_to = bounds[at] if at < len(bounds) else inf
 
     def into(
         self, histograms: dict[Labels, Histogram], labels: Labels, bounds: tuple[float, ...] = ()
