@@ -5,17 +5,19 @@ again and pays for waking it, which on a busy machine costs more than the write;
 serves many. Several writes to one connection also become one.
 
 A quiet machine should not wait for company that does not come: the first write of a millisecond goes at
-once. And a crowd must not stay one: clients whose answers leave together ask again together, and each would
-wait for all the others time after time. Hence `most`, beyond which nobody waits.
+once. And a crowd must not stay one: what leaves together comes back together, requests from their upstream as
+answers from their clients, and each would wait for all the others time after time. Hence no more than `most`
+wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Final, Protocol
 
-EVERYBODY = 1 << 30
+TOGETHER: Final = 12
+"""Writes that leave together: with four a busy worker pays for more wake-ups, without end a crowd stays."""
 log = logging.getLogger("headgate.worker")
 
 
@@ -36,7 +38,7 @@ class Outbox:
 
     __slots__ = ("_last", "_loop", "_most", "_writers")
 
-    def __init__(self, most: int = EVERYBODY) -> None:
+    def __init__(self, most: int = TOGETHER) -> None:
         self._most = most
         self._loop: asyncio.AbstractEventLoop | None = None  # kept: to ask for it costs a system call
         self._writers: list[Writer] = []

@@ -62,8 +62,6 @@ from routing.sticky import conversation_of
 OUTCOMES: Final = b"/v1/outcomes"
 JSON: Final = b"content-type: application/json\r\n"
 MAX_ITEMS: Final = 1_000_000
-TOGETHER: Final = 8
-"""Answers that leave together at most."""
 WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
 log = logging.getLogger("headgate.worker")
 
@@ -75,7 +73,7 @@ class Service:
         self.table = table
         self.recorder = recorder
         self.budget = RetryBudget()
-        self.outbox = Outbox(TOGETHER)
+        self.outbox = Outbox()
         self.heads = Heads()
         self.shadows = Shadows(recorder)
         self.application: ASGIApp | None = None
