@@ -29,7 +29,7 @@ SCENARIOS = [
     Scenario("closed", Load(connections=32, seconds=1)),
     Scenario("wide", Load(connections=64, seconds=1)),
     Scenario("fixed", Load(connections=32, seconds=2, rate=1000)),
-    Scenario("slow", Load(connections=256, seconds=1), "/delay-50", ("nginx", "headgate")),
+    Scenario("slow", Load(connections=256, seconds=1, ramp=0.05), "/delay-50", ("nginx", "headgate")),
     Scenario("saturated", Load(connections=8, seconds=1, stream=True), "/stream"),
     Scenario(
         "paced",
@@ -43,7 +43,8 @@ SCENARIOS = [
 """Seconds are those of a quick benchmark. `paced`: every connection carries one stream of four seconds,
 begun within the first, 20.4 ms apart. That is no multiple of the pace, nor are the 100 ms between the
 streams of `first`: streams in step would share every wake-up, and a new one would always meet all the
-others' chunks."""
+others' chunks. The connections of `slow` begin within one answer's time: were they in step, what is counted
+in three seconds would be 59 or 60 answers each, and nothing between."""
 
 NEW = Scenario("new", Load(connections=32, seconds=16), contestants=("headgate",), stretches=False)
 """Once, before all others: the first requests of each of the load's 100,000 users, three and a few. They are
