@@ -26,13 +26,7 @@ def check_chat(body: dict[str, Any]) -> None:
     if not BANNED.isdisjoint(body):
         raise _banned(body)
     _check_messages(body.get("messages"))
-    stream = body.get("stream")
-    if stream is not None and type(stream) is not bool:
-        raise InvalidRequest("'stream' must be a boolean.", param="stream")
-    for name in _CHECKED:
-        value = body.get(name)
-        if value is not None:
-            _check_field(name, value, _INTEGERS)
+    _check_values(body, _CHECKED, _INTEGERS)
 
 
 def check_completion(body: dict[str, Any]) -> None:
@@ -79,10 +73,15 @@ def _check_fields(body: dict[str, Any], integers: Bounds) -> None:
     """What every endpoint beside chat has in common."""
     if not BANNED.isdisjoint(body):
         raise _banned(body)
+    _check_values(body, (*integers, *_OBJECTS), integers)
+
+
+def _check_values(body: dict[str, Any], names: tuple[str, ...], integers: Bounds) -> None:
+    """`stream`, and the fields of these names."""
     stream = body.get("stream")
     if stream is not None and type(stream) is not bool:
         raise InvalidRequest("'stream' must be a boolean.", param="stream")
-    for name in (*integers, *_OBJECTS):
+    for name in names:
         value = body.get(name)
         if value is not None:
             _check_field(name, value, integers)
