@@ -67,9 +67,17 @@ def shared_gateway(
         yield gateway
 
 
+@pytest.fixture(autouse=True)
+def _reset(request: pytest.FixtureRequest) -> None:
+    """Nobody finds the upstream with the script of a test before, whatever gateway leads to it."""
+    if "shared_upstream" in request.fixturenames:
+        upstream = request.getfixturevalue("shared_upstream")
+        if isinstance(upstream, ScriptedUpstream):
+            upstream.reset()
+
+
 @pytest.fixture
 def upstream(shared_upstream: ScriptedUpstream) -> ScriptedUpstream:
-    shared_upstream.reset()
     return shared_upstream
 
 

@@ -36,13 +36,11 @@ routes:
 
 @pytest.fixture
 def gateway(shared_upstream, tmp_path):
-    shared_upstream.reset()
     yield from serve(shared_upstream, tmp_path, "breaker: {pause: 60s}")
 
 
 @pytest.fixture
 def forgiving(shared_upstream, tmp_path):
-    shared_upstream.reset()
     yield from serve(shared_upstream, tmp_path, "breaker: {pause: 50ms}")
 
 
@@ -171,7 +169,6 @@ def test_an_edit_elsewhere_keeps_the_breaker(gateway, upstream, tmp_path):
 
 def test_switched_off(shared_upstream, tmp_path):
     upstream = shared_upstream
-    upstream.reset()
     upstream.script = failing("pair-first")
     for gateway in serve(upstream, tmp_path, 'breaker: "off"'):
         for _ in range(6):

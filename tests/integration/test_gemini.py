@@ -74,12 +74,6 @@ def shared_gateway(
 
 
 @pytest.fixture
-def upstream(shared_upstream: ScriptedUpstream) -> ScriptedUpstream:
-    shared_upstream.reset()
-    return shared_upstream
-
-
-@pytest.fixture
 def gateway(shared_gateway: Gateway, upstream: ScriptedUpstream) -> Gateway:
     return shared_gateway
 
