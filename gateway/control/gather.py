@@ -66,6 +66,8 @@ class Gathering:
     def __init__(self, store: Store, dropped: Callable[[int], None]) -> None:
         self._store = store
         self._dropped = dropped
+        self.changed: Callable[[str], None] = lambda rollout: None
+        """Told of a rollout whose evidence has changed in the store."""
         self._sender = urandom(8)
         self._surplus = Surplus()
         self._epochs: dict[tuple[str, int], _Epoch] = {}
@@ -127,6 +129,7 @@ class Gathering:
         if epoch.sent is not None:
             await self._store.count(epoch.rollout, epoch.epoch, self._sender, epoch.number, epoch.sent)
             epoch.sent = None
+            self.changed(epoch.rollout)
 
     async def _apply(self, epoch: _Epoch) -> None:
         """In small strides, unless much has come together: on a core that is shared with a worker no request
@@ -137,6 +140,7 @@ class Gathering:
         try:
             while strides:
                 await self._store.apply(epoch.rollout, epoch.epoch, strides[-1], epoch.depth)
+                self.changed(epoch.rollout)
                 strides.pop()
                 if strides:
                     await asyncio.sleep(BREATH)

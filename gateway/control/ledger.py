@@ -21,6 +21,7 @@ from gateway.control.event_log.events import Place
 from gateway.control.gather import Gathering
 from gateway.control.journal import Journal
 from gateway.control.terms import MILLISECONDS, AllTerms
+from gateway.rhythm import beat
 from gateway.store.base import Handle, Store, StoreError
 from routing.evidence.fact import Fact, UnitKey, by_unit, reported, request_of
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report, Value
@@ -67,6 +68,10 @@ class Ledger:
         self.away = False
         """Whether the store could not be reached lately."""
 
+    def report(self, changed: Callable[[str], None]) -> None:
+        """Has `changed` told of every rollout whose evidence has been changed here."""
+        self._gathering.changed = changed
+
     # ── exposures ────────────────────────────────────────────────────────────────────────────────────
 
     def add(self, line: Line, exposures: Sequence[Exposure]) -> None:
@@ -79,7 +84,7 @@ class Ledger:
         """Brings exposures to the store, for ever."""
         pause = PAUSE
         while True:
-            await asyncio.sleep(pause)
+            await beat(pause)
             pause = PAUSE if await self._reached(self.flush()) else min(pause * 2, LONGEST_PAUSE)
             self._gathering.forget({(one.rollout, one.epoch) for one in self.terms.by_name.values()})
 
@@ -143,6 +148,7 @@ class Ledger:
                 self._attribute(entry, at, facts)
         for (rollout, epoch, depth), found in facts.items():
             await self._store.apply(rollout, epoch, by_unit(found), depth)
+            self._gathering.changed(rollout)
         self._tell(entries, {handle: iter(receipts) for handle, receipts in given.items()})
 
     def _attribute(self, entry: Entry, at: int, facts: dict[Batch, list[tuple[UnitKey, Fact]]]) -> None:

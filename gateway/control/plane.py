@@ -91,6 +91,7 @@ class Plane:
         self.rollouts = Rollouts(
             self.store, replica_of(source.state), source.documents, metrics, self._moved, self._share_secret
         )  # fmt: skip
+        self.ledger.report(self.rollouts.changed)
         self.gains = Gains(self._adjust)
         metrics.show_drifts(self.gains.drifts)
         self._moving: asyncio.Task[None] | None = None

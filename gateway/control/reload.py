@@ -17,6 +17,7 @@ from config.problems import ConfigError
 from gateway.control.plane import Plane
 from gateway.control.source import Source, fingerprint, load_printed
 from gateway.providers.registry import ProviderRefused
+from gateway.rhythm import beat_or
 from gateway.store.registry import StoreRefused
 
 LOOK = 1.0
@@ -40,7 +41,7 @@ class Reloader:
     async def watch(self) -> None:
         """Looks for ever."""
         while True:
-            await self._pause()
+            await beat_or(self._asked, LOOK)
             asked = self._asked.is_set()
             self._asked.clear()
             path = self._plane.source.path
@@ -48,12 +49,6 @@ class Reloader:
                 await self._look(path, asked)
             elif asked:
                 log.info("the configuration comes from environment variables; restart to change it")
-
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._asked.wait(), LOOK)
-        except TimeoutError:
-            return
 
     async def _look(self, path: Path, asked: bool) -> None:
         """One look.

@@ -45,12 +45,13 @@ from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused, prepare, within_reach
+from gateway.rhythm import until_beat
 from gateway.server import Server
 from routing.difficulty.thresholds import adjusted
 from routing.snapshot import Snapshot
 
 SWEEP = 0.25
-"""Seconds between looks at the connections' deadlines, and at what else changes slowly."""
+"""Seconds between looks at the connections' deadlines, at the least."""
 SIGN_OF_LIFE = 1.0
 """Seconds between two messages to the control plane when there is nothing to tell."""
 SETTLE = 0.25
@@ -98,6 +99,8 @@ class Worker:
         self._server: Accepting | None = None
         self._swept = 0.0
         self._told = 0.0
+        self._second = 0
+        self._stopped = False
         self._gauges: dict[str, float] = {}
 
     async def run(self, listener: socket.socket) -> None:
@@ -123,7 +126,7 @@ class Worker:
             log_config=None, access_log=False, server_header=False, date_header=False,
         )  # fmt: skip
         self._server = Accepting(config, started)
-        ticking = asyncio.create_task(self._tick())
+        self._tick()
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         await started.wait()
         service.ready = True
@@ -133,7 +136,7 @@ class Worker:
         await self._supervisor.send(Kind.READY)
         await serving
         await service.shadows.close()
-        ticking.cancel()
+        self._stopped = True
         await service.cascades.close()
         await self._flush_last()
 
@@ -218,17 +221,24 @@ class Worker:
         assert self._server is not None
         self._server.force_exit = True
 
-    async def _tick(self) -> None:
-        assert self._service is not None and self._server is not None
-        while True:
-            now = monotonic()
-            if now >= self._swept + SWEEP:
-                self._swept = now
-                self._sweep(self._service, now)
-            if self._news() or now >= self._told + SIGN_OF_LIFE:
-                self._told = now
-                self._flush()
-            await asyncio.sleep(FLUSH)
+    def _tick(self) -> None:
+        """Does what time brings about."""
+        assert self._service is not None
+        if self._stopped:
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(until_beat(FLUSH, loop.time()), self._tick)
+        now = monotonic()
+        if now >= self._swept + SWEEP:
+            self._swept = now
+            self._sweep(now)
+        if int(time()) != self._second:
+            self._second = int(time())
+            self._service.date = formatdate(self._second, usegmt=True).encode()
+            self._gauges[series.RESIDENT] = float(_resident())
+        if self._news() or now >= self._told + SIGN_OF_LIFE:
+            self._told = now
+            self._flush()
 
     def _news(self) -> bool:
         """Whether there is anything to tell the control plane."""
@@ -240,11 +250,9 @@ class Worker:
             or service.table.snapshot.revision != told.get(series.REVISION)
         )
 
-    def _sweep(self, service: Service, now: float) -> None:
-        """Looks at the clock, at the connections' deadlines, at the memory; `now` on the monotonic clock."""
+    def _sweep(self, now: float) -> None:
+        """Looks at the connections' deadlines; `now` on the monotonic clock."""
         assert self._server is not None
-        service.date = formatdate(time(), usegmt=True).encode()
-        self._gauges[series.RESIDENT] = float(_resident())
         for connection in list(self._server.server_state.connections):
             if connection.deadline < now:  # type: ignore[union-attr]
                 connection.expire()  # type: ignore[union-attr]

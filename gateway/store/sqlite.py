@@ -3,7 +3,8 @@
 `synchronous=NORMAL`: what was committed survives the death of any process; a loss of power may take back the
 last transactions, never damage the file. Evidence and outcomes can live with that, because whoever hands them
 in keeps them in a journal of its own until `settle` has returned, and handing them in twice counts once.
-Documents, leases and secrets have no journal behind them: they are committed with `synchronous=FULL`.
+Documents, secrets and leases that pass on have no journal behind them: they are committed with
+`synchronous=FULL`.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class SQLiteStore:
     async def documents(self) -> dict[str, Document | None]:
         rows = await self._do(lambda db: db.execute("SELECT rollout, stored FROM documents").fetchall())
         for rollout, stored in rows:
-            await self._renew(rollout, stored)
+            if not self._envelope.knows(rollout, stored):
+                await self._renew(rollout, stored)
         return {rollout: self._envelope.document_or_none(rollout, stored) for rollout, stored in rows}
 
     async def document(self, rollout: str) -> Document | None:
@@ -155,9 +157,14 @@ class SQLiteStore:
     # Leases, secrets, replicas
 
     async def acquire(self, name: str, holder: str, ttl: float) -> Lease | None:
+        lasting = round(ttl * MILLISECONDS)
+
         def change(database: sqlite3.Connection) -> Lease | None:
+            now = _now()
+            held = work.renew(database, name, holder, now, now + lasting)
+            if held is not None:
+                return Lease(name, holder, held)
             with work.transaction(database, durable=True):
-                now = _now()
                 row = database.execute(
                     "SELECT token, until, holder FROM leases WHERE name = ?", (name,)
                 ).fetchone()
@@ -166,7 +173,7 @@ class SQLiteStore:
                     return None
                 if until <= now:
                     token = max(token + 1, now)
-                values = (name, token, now + round(ttl * MILLISECONDS), holder)
+                values = (name, token, now + lasting, holder)
                 database.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", values)
                 return Lease(name, holder, token)
 
@@ -180,10 +187,12 @@ class SQLiteStore:
         proposed = self._envelope.secret(name, proposal)
 
         def change(database: sqlite3.Connection) -> bytes:
+            known: bytes | None = work.value(database.execute(work.SECRET, (name,)).fetchone())
+            if known is not None and self._envelope.renewed_secret(name, known) is None:
+                return known
             with work.transaction(database, durable=True):
                 database.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, proposed))
-                row = database.execute("SELECT stored FROM secrets WHERE name = ?", (name,)).fetchone()
-                stored: bytes = row[0]
+                stored: bytes = work.value(database.execute(work.SECRET, (name,)).fetchone())
                 renewed = self._envelope.renewed_secret(name, stored)
                 if renewed is not None:
                     database.execute("UPDATE secrets SET stored = ? WHERE name = ?", (renewed, name))

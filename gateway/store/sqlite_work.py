@@ -16,6 +16,7 @@ from routing.evidence.tally import Counts
 
 DOCUMENT = "SELECT stored FROM documents WHERE rollout = ?"
 TOKEN = "SELECT token FROM leases WHERE name = ?"
+SECRET = "SELECT stored FROM secrets WHERE name = ?"
 ENDED = "SELECT epoch FROM ended WHERE rollout = ?"
 
 SWEPT = 2_000
@@ -45,6 +46,19 @@ def transaction(database: sqlite3.Connection, *, durable: bool = False) -> Itera
     finally:
         if durable:
             database.execute("PRAGMA synchronous = NORMAL")
+
+
+def renew(database: sqlite3.Connection, name: str, holder: str, now: int, until: int) -> int | None:
+    """The token of a lease that is held, now `until` then; None of one that is not.
+
+    Not durable: what a loss of power takes back would have run out by the time the power is back.
+    """
+    with transaction(database):
+        held = "SELECT token FROM leases WHERE name = ? AND holder = ? AND until > ?"
+        token: int | None = value(database.execute(held, (name, holder, now)).fetchone())
+        if token is not None:
+            database.execute("UPDATE leases SET until = ? WHERE name = ?", (until, name))
+    return token
 
 
 def log(database: sqlite3.Connection, rollout: str, time: int, stored: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from routing.rollout.document import Document, Passed, Period, Said
-from routing.rollout.evaluate import evaluate
+from routing.rollout.evaluate import Findings, evaluate
 from routing.rollout.freezing import freeze
 from routing.rollout.observed import Observed, Recent
 from routing.rollout.phases import LIVE, Cause
@@ -18,13 +18,15 @@ SOUND = 0.1
 """The share of the baseline's requests that may fail while a candidate that is not answering goes back."""
 
 
-def advance(document: Document, plan: Plan, observed: Observed, now: int) -> Step:
-    """What follows from a look at `now` (ms since 1970).
+def advance(
+    document: Document, plan: Plan, observed: Observed, now: int, findings: Findings | None = None
+) -> Step:
+    """What follows from a look at `now` (ms since 1970); `findings` are those of the same evidence, if known.
 
     In the order of precedence: harm rolls back (or pauses, while the baseline fails as well); faults of the
     data hold; what passed goes on; what took too long is inconclusive. At most one transition a look.
     """
-    evaluation = evaluate(document, plan, observed, now)
+    evaluation = evaluate(document, plan, observed, now, findings)
     verdict = evaluation.verdict
     said = document.said
     if document.phase in LIVE:

@@ -36,6 +36,18 @@ CROWDED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class Findings:
+    """What evidence says of a rollout, whatever the time: most of a look's work.
+
+    `ratio` is the e-value of the test for unequal samples.
+    """
+
+    comparisons: dict[str, Comparison]
+    costs: dict[str, Cost]
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
     """All that a verdict is made of."""
 
@@ -49,19 +61,28 @@ class _Look:
     ratio: float
 
 
-def evaluate(document: Document, plan: Plan, observed: Observed, now: int) -> Evaluation:
-    """What a look at `now` (ms since 1970) finds."""
+def find(document: Document, plan: Plan, evidence: Evidence) -> Findings:
+    """What the evidence of the document's epoch says."""
     document = document.judged
-    census = Census(document.periods, observed.evidence)
-    look = _Look(
-        document, plan, observed, now,
+    census = Census(document.periods, evidence)
+    return Findings(
         {metric: compare(document, plan, census, metric) for metric in plan.comparisons},
         {
-            metric: limits.cost(document, census, observed.evidence, metric, limit)
+            metric: limits.cost(document, census, evidence, metric, limit)
             for metric, limit in plan.ratios.items()
         },
-        {one.name: limits.query(one, observed.queries.get(one.name, ()), now) for one in plan.queries},
         sample_ratio(_sides(census)),
+    )
+
+
+def evaluate(
+    document: Document, plan: Plan, observed: Observed, now: int, findings: Findings | None = None
+) -> Evaluation:
+    """What a look at `now` (ms since 1970) finds; `findings` are those of the same evidence, if known."""
+    found = findings or find(document, plan, observed.evidence)
+    queries = {one.name: limits.query(one, observed.queries.get(one.name, ()), now) for one in plan.queries}
+    look = _Look(
+        document.judged, plan, observed, now, found.comparisons, found.costs, queries, found.ratio
     )  # fmt: skip
     return Evaluation(
         _verdict(look), look.comparisons, look.costs, look.queries, look.ratio, tuple(_warnings(look))

@@ -5,23 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gateway.control.controller.wishes import Wish
+from routing.evidence.cells import Evidence
 from routing.rollout.document import Document
+from routing.rollout.evaluate import Findings, find
 from routing.rollout.observed import Observed
-from routing.rollout.reading import Interval
+from routing.rollout.plan import Plan
+from routing.rollout.reading import Interval, intervals
 from routing.rollout.verdict import Evaluation
 
 
 class Look:
-    """The last look at a rollout; `intervals` are refreshed less often."""
+    """The last look at a rollout; `intervals` are refreshed less often.
 
-    __slots__ = ("evaluation", "intervals", "observed", "taken")
+    Most looks see what the last one has seen: what follows from that alone is not worked out again.
+    """
+
+    __slots__ = (
+        "_findings", "_of", "_seen", "_shown", "evaluation", "intervals", "news", "observed", "taken",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.evaluation: Evaluation | None = None
         self.observed: Observed | None = None
         self.intervals: Mapping[str, Interval] = {}
         self.taken = float("-inf")
-        """When the intervals were computed, on the monotonic clock."""
+        """When the intervals were refreshed, on the monotonic clock."""
+        self.news = True
+        """Whether evidence has come since."""
+        self._of: tuple[Document, Wish] | None = None
+        self._seen: tuple[Document, Plan, Evidence] | None = None
+        self._findings: Findings | None = None
+        self._shown: Findings | None = None
+
+    def begin(self) -> None:
+        """Somebody looks now."""
+        self.news = False
+        self._of = None
+
+    def end(self, document: Document, wish: Wish) -> None:
+        """What there is has been looked at."""
+        self._of = document, wish
+
+    def quiet(self, document: Document, wish: Wish) -> bool:
+        """Whether nothing but time has passed."""
+        return not self.news and self._of is not None and self._of[0] is document and self._of[1] is wish
+
+    def find(self, document: Document, plan: Plan, evidence: Evidence) -> Findings:
+        """What the evidence says."""
+        seen = document, plan, evidence
+        if self._findings is None or self._seen != seen:
+            self._findings = find(document, plan, evidence)
+        self._seen = seen
+        return self._findings
+
+    def refresh(self, document: Document, plan: Plan, observed: Observed, findings: Findings) -> None:
+        """Works the intervals out, unless the findings are those that they are of."""
+        if self._shown is not findings:
+            self._shown = findings
+            self.intervals = intervals(document, observed, plan, self.evaluation)
 
 
 class Book:

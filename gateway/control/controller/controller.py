@@ -10,7 +10,6 @@ has taken the lease since (its fencing token). Without the store nothing moves.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from gateway.control.controller.queries import Queries
 from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import Wish
 from gateway.control.terms import MILLISECONDS
+from gateway.rhythm import beat
 from gateway.store import base
 from gateway.store.base import Conflict, Fenced, Lease, Store, StoreError
 from routing.rollout.advance import advance, breaker_tripped
@@ -31,14 +31,13 @@ from routing.rollout.document import Document
 from routing.rollout.epoch import redefined, settle
 from routing.rollout.observed import Observed
 from routing.rollout.phases import LIVE
-from routing.rollout.reading import intervals
 from routing.rollout.transition import Step
 
 log = logging.getLogger("headgate.control")
 LOOK = 1.0
 """Seconds between two looks of the leader …"""
 GLANCE = 5.0
-"""… and between two of who only shows, and between two refreshments of the intervals."""
+"""… and between two at what is quiet, two of who only shows, and two refreshments of the intervals."""
 LEASE, TTL = "controller", 5.0
 PROBES = 3
 """Probes of a candidate that have to fail, on one replica, before it is given up."""
@@ -84,15 +83,14 @@ class Controller:
         """Looks for ever."""
         await self._follower.met.wait()
         while True:
-            started = monotonic()
             if self._follower.reached:
                 try:
-                    await self._turn(started)
+                    await self._turn(monotonic())
                 except Conflict as error:
                     log.info("%s", error)
                 except StoreError as error:
                     log.debug("a look was not possible: %s", error)
-            await asyncio.sleep(max(LOOK - (monotonic() - started), 0.05))
+            await beat(LOOK)
 
     async def _turn(self, started: float) -> None:
         await self._heart.beat(time())
@@ -114,19 +112,23 @@ class Controller:
             return
         look = self._book.look(document.name)
         stale = now >= look.taken + GLANCE
-        if not (stale or (self.leads and document.phase in LIVE)):
+        quiet = self._heart.alone and look.quiet(document, wish)
+        if not (stale or (self.leads and document.phase in LIVE and not quiet)):
             return
+        look.begin()
         observed = await self.observe(document)
         at = round(time() * MILLISECONDS)
-        step = advance(document, wish.plan, observed, at)
+        findings = look.find(document, wish.plan, observed.evidence)
+        step = advance(document, wish.plan, observed, at, findings)
         if step.evaluation is not None:
             look.evaluation = step.evaluation
             look.observed = observed
         if stale:
             look.taken = now
-            look.intervals = intervals(document, observed, wish.plan, step.evaluation)
+            look.refresh(document, wish.plan, observed, findings)
         if self.leads and step.document is not document:
             await self.commit(document, step, wish, self._lease, observed, at)
+        look.end(document, wish)
 
     async def observe(self, document: Document) -> Observed:
         """All that is known of a rollout now. Raises StoreError."""

@@ -23,6 +23,7 @@ from gateway.control.controller.audit import entry_of
 from gateway.control.controller.book import Book
 from gateway.control.controller.wishes import Wish
 from gateway.control.terms import MILLISECONDS
+from gateway.rhythm import beat_or
 from gateway.store import base
 from gateway.store.base import Conflict, Store, StoreError, Tampered
 from routing.rollout.document import Document, InvalidDocument
@@ -45,6 +46,7 @@ class Follower:
         self._met = met
         self._hurry = asyncio.Event()
         self._refused: set[str] = set()
+        self._learnt: dict[str, base.Document] = {}
         self.reached = False
         """Whether the store has answered the last time that it was asked."""
         self.met = asyncio.Event()
@@ -57,8 +59,7 @@ class Follower:
             while True:
                 await self.look()
                 self._hurry.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), POLL)
+                await beat_or(self._hurry, POLL)
         finally:
             listening.cancel()
 
@@ -101,8 +102,11 @@ class Follower:
         ours = self._book.documents.get(name)
         if there is None or (ours is not None and there.revision < ours.revision):
             return
+        if ours is not None and self._learnt.get(name) is there:
+            return  # seen before
         try:
             self._book.believe(Document.from_json(there.body))
+            self._learnt[name] = there
         except InvalidDocument as error:
             self._say(name, str(error))
 

@@ -39,13 +39,18 @@ class Heart:
         replicas = await self._store.replicas()
         self._others = {name: body for name, body in replicas.items() if name != self._name}
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other replica lives."""
+        return not self._others
+
     def agreed(self, rollout: str) -> bool:
         """Whether every replica that lives has had our definition of the rollout for long enough.
 
         Alone, at once.
         """
         ours = self._book.wishes[rollout].identity.definition
-        if not self._others:
+        if self.alone:
             return True
         theirs = {body.get("definitions", {}).get(rollout) for body in self._others.values()}
         if theirs != {ours}:

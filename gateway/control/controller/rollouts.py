@@ -84,6 +84,10 @@ class Rollouts:
         if wish is not None:
             self._newest.add(wish.name, line.variant == wish.identity.baseline, line, exposures)
 
+    def changed(self, name: str) -> None:
+        """There is new evidence."""
+        self._book.look(name).news = True
+
     def reading(self, name: str, when: Callable[[int], Any]) -> dict[str, Any]:
         """How a configured rollout stands; `when` writes a time."""
         wish, document, look = self._book.wishes[name], self._book.documents[name], self._book.look(name)

@@ -10,7 +10,6 @@ journal and the store.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from gateway.control.event_log.events import (
 from gateway.control.event_log.making import exposure_event, line_event, outcome_event
 from gateway.control.event_log.redaction import Redaction
 from gateway.control.event_log.segments import Segments
+from gateway.rhythm import beat_or
 
 log = logging.getLogger("headgate.control")
 
@@ -144,8 +144,7 @@ class EventLog:
         """Writes what is added, and deletes what is too old, for ever."""
         while True:
             await self.flush()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), PAUSE)
+            await beat_or(self._full, PAUSE)
 
     async def flush(self) -> None:
         """Writes what is held. Cancelled, it is written all the same."""
