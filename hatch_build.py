@@ -26,8 +26,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LEVEL = "2"
 """gcc's -O: -O3 takes a sixth longer; the pieces of `make bench-micro` take the same time at every level."""
-FLAGS = ["-fno-plt"] if sys.platform == "linux" else []
-"""Python's functions are called where they are, not through stubs: 2 % of a worker's time in user mode."""
+FLAGS = ["-fno-plt", "-fvisibility=hidden"] if sys.platform == "linux" else []
+"""Python's functions are called where they are, not through stubs: 2 % of a worker's time in user mode. Ours
+are called by nobody else, and known to be: a tenth less code."""
 MEANWHILE = "Headgate will run interpreted, at three fifths of the speed"
 NOT_FOR_COMPILING = ("hatchling", "editables")
 

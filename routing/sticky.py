@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import Any, Final
@@ -89,9 +90,15 @@ def kept_conversation(body: Mapping[str, Any]) -> str:
     return conversation if type(conversation) is str else ""
 
 
+@lru_cache(1_000)
+def _keyed(salt: bytes) -> Any:
+    """A hash keyed with a salt, to be copied: to key one takes as long as to hash a key."""
+    return blake2b(key=salt)
+
+
 def bucket(salt: bytes, key: bytes) -> int:
     """The bucket of a key, 0 … 9999: the first 8 bytes of its keyed hash, modulo 10,000."""
-    return int.from_bytes(blake2b(key, key=salt).digest()[:8], "big") % BASIS_POINTS
+    return draw(salt, key)[0]
 
 
 def draw(salt: bytes, key: bytes) -> tuple[int, int]:
@@ -99,7 +106,9 @@ def draw(salt: bytes, key: bytes) -> tuple[int, int]:
 
     Both tell nothing of the key without the salt, which is keyed with the deployment's secret.
     """
-    lot, unit = _lot_and_unit(blake2b(key, key=salt).digest())
+    keyed = _keyed(salt).copy()
+    keyed.update(key)
+    lot, unit = _lot_and_unit(keyed.digest())
     return lot % BASIS_POINTS, unit
 
 

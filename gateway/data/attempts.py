@@ -7,9 +7,9 @@ are carried out, within the route's retries, the worker's retry budget and one o
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import Any
 
+from gateway.clock import monotonic
 from gateway.data.account import Account
 from gateway.data.attempt import Attempt
 from gateway.data.breakers import Breakers

@@ -47,12 +47,14 @@ class Known:
 
     def match(self, data: bytes) -> tuple[Head, int, int] | None:
         """The head, where it ends, and the content-length, if `data` begins with the same head."""
-        start = len(self.before)
-        end = data.find(b"\r", start, start + DIGITS + 1)
-        if end > start and data.startswith(self.before):
-            length, over = data[start:end], end + len(self.behind)
-            if data[end:over] == self.behind and length.isdigit():
-                return self.head, over, int(length)
+        start = end = len(self.before)
+        limit, length = min(start + DIGITS, len(data)), 0
+        while end < limit and ZERO <= data[end] <= NINE:
+            length = 10 * length + data[end] - ZERO
+            end += 1
+        over = end + len(self.behind)
+        if end > start and data.startswith(self.before) and data[end:over] == self.behind:
+            return self.head, over, length
         return None
 
 
@@ -85,4 +87,6 @@ class Heads:
 REMEMBERED: Final = 16
 """Heads that a worker remembers."""
 DIGITS: Final = 15
+ZERO: Final = 0x30
+NINE: Final = 0x39
 _length = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % DIGITS, re.IGNORECASE).search

@@ -121,8 +121,7 @@ def _untraced(passes: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return lambda name: b"" if name == b"traceparent" else passes(name)
 
 
-passed_headers = Filter(_passed).lines
-"""The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
+_to_client: Final = Filter(_passed)
 passed_errors = Filter(_passed_with_error).lines
 """What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
 downloaded_headers = Filter(_downloaded).lines
@@ -133,6 +132,11 @@ _to_simulated = Filter(_forwarded_to_simulated).lines
 _copy_to_upstream = Filter(_copied).lines
 _copy_to_simulated = Filter(_copied_to_simulated).lines
 _to_simulated_traced = Filter(_untraced(_forwarded_to_simulated)).lines
+
+
+def passed_headers(headers: dict[bytes, bytes]) -> bytes:
+    """The upstream's lines that reach the client: content type, rate limits, its own request id renamed."""
+    return _to_client.lines(headers)
 
 
 def forwarded_headers(head: Head, *, simulated: bool, traced: bool = False) -> bytes:

@@ -15,9 +15,9 @@ import struct
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
 from socket import SO_LINGER, SOL_SOCKET
-from time import monotonic
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
+from gateway.clock import monotonic
 from gateway.data.guards import (
     AHEAD,
     HIGH_WATER,
@@ -36,29 +36,30 @@ from gateway.outbox import Outbox
 from gateway.run import Run
 
 
-class Service(Protocol):
-    """What the protocol needs of the worker."""
+class Serving:
+    """What the protocol needs of the worker: a class, because attributes of a Protocol are looked up."""
 
-    table: Table
-    leaving: bool
-    """No connection should be kept for another request."""
-    draining: bool
-    outbox: Outbox
-    heads: Heads
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.leaving = False
+        """No connection should be kept for another request."""
+        self.draining = False
+        self.outbox = Outbox()
+        self.heads = Heads()
 
     def handle(self, request: Request) -> Coroutine[Any, Any, None]:
         """The coroutine that answers a request."""
-        ...
+        raise NotImplementedError
 
     def crashed(self, request: Request, error: BaseException) -> None:
         """Something nobody foresaw ended the coroutine."""
-        ...
+        raise NotImplementedError
 
 
 class HttpProtocol:
     """One client connection: an `asyncio.Protocol` by its methods."""
 
-    def __init__(self, service: Service, connections: set[HttpProtocol], runs: set[Run]) -> None:
+    def __init__(self, service: Serving, connections: set[HttpProtocol], runs: set[Run]) -> None:
         self._service = service
         self._connections = connections
         self._runs = runs
@@ -300,7 +301,7 @@ class HttpProtocol:
 
 
 def factory(
-    service: Service,
+    service: Serving,
 ) -> Callable[..., HttpProtocol]:
     """What uvicorn's `http=` wants: makes a protocol out of uvicorn's configuration and server state."""
 

@@ -7,9 +7,9 @@ What comes before there is a sink is held, up to a bound; beyond it the client h
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.clock import monotonic
 from gateway.data.guards import HIGH_WATER
 from gateway.data.head import Head
 from gateway.data.request import Request, status_line

@@ -10,11 +10,11 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
-from time import monotonic
 from typing import Any, Final
 
 from starlette.types import ASGIApp
 
+from gateway.clock import monotonic
 from gateway.data.account import Account
 from gateway.data.asgi import serve_asgi
 from gateway.data.attempt import Attempt
@@ -34,9 +34,9 @@ from gateway.data.errors import (
     UpstreamTimeout,
 )
 from gateway.data.handing import limited, status_of_error
-from gateway.data.head import Heads
 from gateway.data.headers import passed_errors, passed_headers, response_headers
 from gateway.data.homes import Homes
+from gateway.data.http import Serving
 from gateway.data.inflow import Inflow
 from gateway.data.outcomes import Reports, read_reports, receipts
 from gateway.data.parse import parse_json
@@ -50,7 +50,6 @@ from gateway.data.stored import PREFIX as STORED
 from gateway.data.stored import ask_stored, find_home
 from gateway.data.table import Table
 from gateway.data.tracing import Tail, begin
-from gateway.outbox import Outbox
 from routing.decision import Decision
 from routing.errors import RoutingError, UnknownResponse
 from routing.facts import Facts
@@ -66,15 +65,13 @@ WITHHELD = "The model's upstream withheld its answer: its content filter stepped
 log = logging.getLogger("headgate.worker")
 
 
-class Service:
+class Service(Serving):
     """Serves one worker's requests: the hot path here, every other path by the ASGI application."""
 
     def __init__(self, table: Table, recorder: Recorder) -> None:
-        self.table = table
+        super().__init__(table)
         self.recorder = recorder
         self.budget = RetryBudget()
-        self.outbox = Outbox()
-        self.heads = Heads()
         self.shadows = Shadows(recorder)
         self.application: ASGIApp | None = None
         self.reports: Reports | None = None
@@ -82,8 +79,6 @@ class Service:
         self.homes: Homes | None = None
         self.cascades = Cascades()
         self.ready = False
-        self.leaving = False
-        self.draining = False
         self.date = b""
         self._nonces: list[bytes] = []
 

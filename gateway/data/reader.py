@@ -119,7 +119,7 @@ class Reader:
         if not self._head:
             known = self._heads.find(data) if self._heads is not None else None
             if known is not None and known[1] <= self.limits.headers:
-                return self._take_known(data, *known)
+                return self._take_known(data, known[0], known[1], known[2])
             data = data.lstrip(b"\r\n")  # empty lines before a request (RFC 9112, 2.2)
         tail = self._head[-3:]
         end = (tail + data).find(b"\r\n\r\n") if tail else data.find(b"\r\n\r\n")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from time import monotonic
 from typing import Any, Final
 
+from gateway.clock import monotonic
 from gateway.data.account import Account, Judged
 from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError

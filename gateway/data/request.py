@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from gateway.clock import monotonic
 from gateway.data.errors import BodyTooLarge
 from gateway.data.head import Head
 from gateway.run import Gate

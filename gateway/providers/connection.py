@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection to an upstream, and one exchange at a time on it.
 
-Strict on purpose: what is not plain HTTP/1.1 with honest framing ends the connection. The exchange outlives
-its place on the connection, so that a connection goes back to its pool the moment a response is whole.
+Strict on purpose: what is not plain HTTP/1.1 with honest framing ends the connection. A connection goes back
+to its pool the moment a response is whole.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
-from time import monotonic
 from typing import Final, cast
 
 import httptools
 
+from gateway.clock import monotonic
 from gateway.outbox import Outbox
-from gateway.providers.base import UpstreamFailure
+from gateway.providers.exchange import Exchange
+from gateway.providers.glance import Glance, Plain
 from gateway.providers.names import KNOWN, lower
-from gateway.run import Gate
 from routing.fallback import Result
 
 MAX_HEAD: Final = 64 * 1024
@@ -27,136 +27,10 @@ HIGH_WATER: Final = 256 * 1024
 """Unread bytes of a stream at which reading from the upstream pauses."""
 IDLE_LIMIT: Final = 60.0
 """Seconds that an idle connection is kept, unless the upstream asks for less."""
-PATIENCE: Final = 1.0
-"""Seconds that an upstream has to end a stream after its last event, so that the connection serves again."""
 BRIEFLY: Final = 0.0003
 """Seconds of rest within which no peer closes an idle connection."""
 NEVER: Final = float("inf")
 SPACE: Final = 0x20
-
-
-class Exchange(Gate):
-    """A request sent and the answer to it; an `Answer` of the provider contract."""
-
-    def __init__(self, connection: Connection, stream: bool, idle: float, deadline: float) -> None:
-        super().__init__()
-        self._connection: Connection | None = connection
-        self.stream = stream
-        self.idle = idle
-        self.deadline = deadline
-        self.status = 0
-        self.headers: dict[bytes, bytes] = {}
-        self.head = False
-        self.begun = False
-        self.committed = False
-        self.left = False
-        self.complete = False
-        self.size = 0
-        self._parts: list[bytes] = []
-        self._failure: UpstreamFailure | None = None
-        self._taker: Callable[[bytes], bool] | None = None
-        self._raised: Exception | None = None
-
-    async def arrive(self) -> None:
-        """Waits for the head, and for an answer that is not a stream for its body too.
-
-        Raises UpstreamFailure.
-        """
-        while not self.complete and not (self.head and self.stream):
-            if self._failure is not None:
-                raise self._failure
-            await self
-
-    async def read(self) -> bytes:
-        """The bytes that have come since the last call, waiting for some; empty at the end."""
-        while not self._parts:
-            if self.complete:
-                return b""
-            if self._failure is not None:
-                raise self._failure
-            await self
-        return self._taken()
-
-    async def each(self, take: Callable[[bytes], bool]) -> None:
-        """Hands on every part within the callback that brings it: no coroutine is resumed for a chunk."""
-        self._taker = take
-        try:
-            while self._hand_on():
-                if self.complete:
-                    take(b"")
-                    return
-                if self._failure is not None:
-                    raise self._failure
-                await self
-            if self._raised is not None:
-                raise self._raised
-        finally:
-            self._taker = None
-
-    def come(self) -> None:
-        """Lets whoever reads have what has come."""
-        try:
-            if self._hand_on():
-                return
-        except Exception as error:
-            self._taker, self._raised = None, error
-        self.open()
-
-    def _hand_on(self) -> bool:
-        """Whether somebody takes what comes, and still does after what there is."""
-        take = self._taker
-        if take is None:
-            return False
-        if self._parts and not take(self._taken()):
-            self._taker = None
-        return self._taker is not None
-
-    def _taken(self) -> bytes:
-        parts = self._parts
-        block = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        self.size = 0
-        if self._connection is not None:
-            self._connection.consumed()
-        return block
-
-    def close(self) -> None:
-        """Gives the answer up; an upstream that still sends it is disconnected."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
-
-    def commit(self) -> None:
-        """From now on the pauses count, not the time to the first token."""
-        self.committed = True
-        if self._connection is not None:
-            self._connection.rest(self)
-
-    def leave(self) -> None:
-        """Lets the end of an answer that needs no more reading come by itself, within `PATIENCE`."""
-        self.left = True
-        if self._connection is not None:
-            self._connection.deadline = monotonic() + PATIENCE
-
-    def take(self, part: bytes) -> None:
-        """Another part of the body has come; what nobody wants any more is dropped."""
-        if self.left:
-            return
-        self._parts.append(part)
-        self.size += len(part)
-        self.begun = True
-
-    def finish(self) -> None:
-        """The answer is whole."""
-        self.complete = True
-        self._connection = None
-
-    def fail(self, result: Result, detail: str) -> None:
-        """No more will come."""
-        if not self.complete and self._failure is None:
-            self._failure = UpstreamFailure(result, detail)
-            self._connection = None
-            self.open()
 
 
 class Connection:
@@ -170,8 +44,10 @@ class Connection:
         outbox: Outbox,
         on_free: Callable[[Connection], None],
         on_lost: Callable[[Connection], None],
+        glance: Glance,
     ) -> None:
         self._outbox = outbox
+        self._glance = glance
         self._on_free = on_free
         self._on_lost = on_lost
         self._request = b""
@@ -258,6 +134,11 @@ class Connection:
             self.abort()
             return
         if not exchange.head:
+            if not (self._head_size or exchange.stream):
+                plain = self._glance.read(data)
+                if plain is not None:
+                    self._read(exchange, plain)
+                    return
             self._head_size += len(data)
         try:
             self._parser.feed_data(data)
@@ -268,6 +149,8 @@ class Connection:
             self._keep = False
         if self._whole is not None:
             self._whole = None
+            if self._keep and exchange.status == 200 and self._head_size == len(data):
+                self._glance.learn(data, exchange.headers)
             self._finish(exchange)
         else:
             self._guard(exchange)
@@ -309,9 +192,7 @@ class Connection:
                 raise ValueError(status)  # llhttp reads a body behind some (RFC 9110, 8.6: there is none)
             self._informational = True
             return
-        if b"keep-alive" in headers:
-            said = _keep_alive_timeout(headers[b"keep-alive"])
-            self.idle_limit = min(IDLE_LIMIT, max(said - 1.0, 0.0))  # before the upstream loses patience
+        self._heed(headers)
         self._framed = b"content-length" in headers or b"transfer-encoding" in headers
         exchange.status = status
         exchange.head = True
@@ -329,6 +210,21 @@ class Connection:
             self._whole, self._exchange = self._exchange, None
 
     # ── within ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, exchange: Exchange, plain: Plain) -> None:
+        """A whole answer has come that needed no parser."""
+        exchange.status = 200
+        exchange.headers = plain.headers
+        exchange.head = self._keep = True
+        self._heed(plain.headers)
+        exchange.take(plain.body)
+        self._finish(exchange)
+
+    def _heed(self, headers: dict[bytes, bytes]) -> None:
+        """Takes note of how long the upstream keeps an idle connection, if it says so."""
+        if b"keep-alive" in headers:
+            said = _keep_alive_timeout(headers[b"keep-alive"])
+            self.idle_limit = min(IDLE_LIMIT, max(said - 1.0, 0.0))  # before the upstream loses patience
 
     def _finish(self, exchange: Exchange) -> None:
         self._exchange = None

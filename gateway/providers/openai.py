@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from time import monotonic
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
+from gateway.clock import monotonic
 from gateway.providers.base import Call, Transfer
-from gateway.providers.connection import Exchange
+from gateway.providers.exchange import Exchange
 from gateway.providers.pool import Pool
 from gateway.providers.upload import Upload
 from routing.snapshot import Upstream

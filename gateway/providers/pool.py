@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from time import monotonic
 from typing import Final, TypeVar
 
+from gateway.clock import monotonic
 from gateway.outbox import Outbox
 from gateway.providers.base import UpstreamFailure
 from gateway.providers.connection import NEVER, Connection
+from gateway.providers.glance import Glance
+from gateway.rhythm import until_beat
 from routing.fallback import Result
 
 TICK: Final = 0.1
@@ -30,6 +32,7 @@ class Pool:
         self._port = port
         self._context = context
         self._outbox = Outbox()
+        self._glance = Glance()
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -53,7 +56,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         connecting = loop.create_task(
             loop.create_connection(  # type: ignore[type-var]  # a protocol by its methods
-                lambda: make(self._outbox, self._free, self._lost),
+                lambda: make(self._outbox, self._free, self._lost, self._glance),
                 self._host,
                 self._port,
                 ssl=self._context,
@@ -81,7 +84,7 @@ class Pool:
             timer.cancel()
         self._open.add(connection)
         if self._timer is None:
-            self._timer = loop.call_later(TICK, self._tick)
+            self._wind(loop)
         return connection
 
     def close(self) -> None:
@@ -107,4 +110,10 @@ class Pool:
         now = monotonic()
         for connection in [one for one in self._open if one.deadline < now]:
             connection.expire()
-        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick) if self._open else None
+        if self._open:
+            self._wind(asyncio.get_running_loop())
+        else:
+            self._timer = None
+
+    def _wind(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(until_beat(TICK, loop.time()), self._tick)

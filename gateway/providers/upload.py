@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
 from typing import cast
 
+from gateway.clock import monotonic
 from gateway.outbox import Outbox
-from gateway.providers.connection import NEVER, Connection, Exchange
+from gateway.providers.connection import NEVER, Connection
+from gateway.providers.exchange import Exchange
+from gateway.providers.glance import Glance
 from routing.fallback import Result
 
 HIGH_WATER = 256 * 1024
@@ -29,8 +31,9 @@ class Upload(Connection):
         outbox: Outbox,
         on_free: Callable[[Connection], None],
         on_lost: Callable[[Connection], None],
+        glance: Glance,
     ) -> None:
-        super().__init__(outbox, Connection.abort, on_lost)  # it serves once
+        super().__init__(outbox, Connection.abort, on_lost, glance)  # it serves once
         self.full = False
         self.on_room: Callable[[], None] = _nothing
         self._chunked = False

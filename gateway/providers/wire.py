@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from gateway.providers.base import Call, UpstreamFailure
-from gateway.providers.connection import Exchange
+from gateway.providers.exchange import Exchange
 from gateway.providers.gemini import read_all
 from gateway.providers.openai import tls_context
 from gateway.providers.pool import Pool

@@ -17,9 +17,8 @@ from unittest.mock import patch
 from gateway.data import http
 from gateway.data.errors import BodyTooLarge
 from gateway.data.head import Heads
-from gateway.data.http import HttpProtocol
+from gateway.data.http import HttpProtocol, Serving
 from gateway.data.request import Request
-from gateway.outbox import Outbox
 from gateway.run import Gate, Run
 from routing.snapshot import Limits
 from tests.fuzz import grammar, oracle
@@ -54,14 +53,12 @@ class Outcome(NamedTuple):
     answers: list[Answer]
 
 
-class Echo:
+class Echo(Serving):
     """A service that tells what it got, as soon as a turn later or two."""
 
-    leaving = draining = False
-
     def __init__(self, heads: Heads, *, stuck: bool = False) -> None:
-        self.table: Any = SimpleNamespace(limits=LIMITS, passthrough=None)
-        self.outbox = Outbox()
+        table: Any = SimpleNamespace(limits=LIMITS, passthrough=None)
+        super().__init__(table)
         self.heads = heads
         self.seen: list[Seen] = []
         self._stuck = Gate() if stuck else None

@@ -15,6 +15,7 @@ from gateway.outbox import Outbox
 from gateway.providers import connection
 from gateway.providers.base import UpstreamFailure
 from gateway.providers.connection import NEVER, Connection
+from gateway.providers.glance import Glance
 from gateway.run import Run
 from routing.fallback import Result
 from tests.fuzz import grammar, oracle
@@ -51,7 +52,7 @@ class Pooled:
         self.freed = 0
         self.lost = 0
         self._loop = loop
-        self._connection = Connection(Outbox(), self._on_free, self._on_lost)
+        self._connection = Connection(Outbox(), self._on_free, self._on_lost, Glance())
         self.transport = Transport(loop, self._connection)
         self._connection.connection_made(self.transport)  # type: ignore[arg-type]
 
