@@ -44,6 +44,9 @@ class Splitter:
             end = 0
             for match in _END.finditer(block):
                 end = match.end()
+        elif block.endswith(b"\n\n"):  # as nearly all do
+            self.rest = b""
+            return block
         else:
             end = block.rfind(b"\n\n") + 2
             if end == 1:

@@ -18,6 +18,11 @@ STATUS_LINES: Final = {
 }
 
 
+LARGE: Final = 1024
+SIZES: Final = [b"%x\r\n" % size for size in range(LARGE)]
+"""The lines before the parts of a chunked answer, of short ones: to write one takes a thousand steps."""
+
+
 def status_line(status: int) -> bytes:
     """The first line of a response; a status that has no name of its own gets none."""
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
@@ -131,7 +136,10 @@ class Request(Gate):
         self._protocol.write(self._framed(block))
 
     def _framed(self, block: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(block), block) if self.head.modern and block else block
+        if not self.head.modern or not block:
+            return block
+        size = len(block)
+        return b"%b%b\r\n" % (SIZES[size] if size < LARGE else b"%x\r\n" % size, block)
 
     @property
     def congested(self) -> bool:
