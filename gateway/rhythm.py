@@ -12,7 +12,7 @@ EARLY = 0.25
 """The share of a period by which a timer may be early, or somebody asks ahead of the moment."""
 
 
-def until_beat(period: float, now: float) -> float:
+def until_next(period: float, now: float) -> float:
     """Seconds from `now`, on the monotonic clock, to the next multiple of `period`: a quarter of it at least.
 
     A timer that is early by a moment is not set for that same moment again.
@@ -21,15 +21,15 @@ def until_beat(period: float, now: float) -> float:
     return left if left >= period * EARLY else left + period
 
 
-async def beat(period: float) -> None:
+async def next_moment(period: float) -> None:
     """Waits for the next multiple of `period` seconds."""
-    await asyncio.sleep(until_beat(period, asyncio.get_running_loop().time()))
+    await asyncio.sleep(until_next(period, asyncio.get_running_loop().time()))
 
 
-async def beat_or(event: asyncio.Event, period: float) -> None:
+async def next_moment_or(event: asyncio.Event, period: float) -> None:
     """The same, unless `event` is set before."""
     try:
-        left = until_beat(period, asyncio.get_running_loop().time())
+        left = until_next(period, asyncio.get_running_loop().time())
         await asyncio.wait_for(event.wait(), left)
     except TimeoutError:
         return

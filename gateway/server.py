@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from gateway.rhythm import beat_or
+from gateway.rhythm import next_moment_or
 
 TICK = 1.0
 """Seconds between two looks at the clock, for the date of answers."""
@@ -32,7 +32,7 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Serves until told to leave."""
         while not await self.on_tick(0):
-            await beat_or(self._leaving, TICK)
+            await next_moment_or(self._leaving, TICK)
 
     def leave(self) -> None:
         """Stops accepting, waits for what is under way, and ends."""

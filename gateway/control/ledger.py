@@ -21,7 +21,7 @@ from gateway.control.event_log.events import Place
 from gateway.control.gather import Gathering
 from gateway.control.journal import Journal
 from gateway.control.terms import MILLISECONDS, AllTerms
-from gateway.rhythm import beat
+from gateway.rhythm import next_moment
 from gateway.store.base import Handle, Store, StoreError
 from routing.evidence.fact import Fact, UnitKey, by_unit, reported, request_of
 from routing.evidence.outcomes import CONFLICT, DUPLICATE, RECORDED, Receipt, Report, Value
@@ -84,7 +84,7 @@ class Ledger:
         """Brings exposures to the store, for ever."""
         pause = PAUSE
         while True:
-            await beat(pause)
+            await next_moment(pause)
             pause = PAUSE if await self._reached(self.flush()) else min(pause * 2, LONGEST_PAUSE)
             self._gathering.forget({(one.rollout, one.epoch) for one in self.terms.by_name.values()})
 

@@ -17,7 +17,7 @@ from config.problems import ConfigError
 from gateway.control.plane import Plane
 from gateway.control.source import Source, fingerprint, load_printed
 from gateway.providers.registry import ProviderRefused
-from gateway.rhythm import beat_or
+from gateway.rhythm import next_moment_or
 from gateway.store.registry import StoreRefused
 
 LOOK = 1.0
@@ -41,7 +41,7 @@ class Reloader:
     async def watch(self) -> None:
         """Looks for ever."""
         while True:
-            await beat_or(self._asked, LOOK)
+            await next_moment_or(self._asked, LOOK)
             asked = self._asked.is_set()
             self._asked.clear()
             path = self._plane.source.path

@@ -11,7 +11,7 @@ from time import monotonic, time
 
 from gateway.control.metrics import Metrics
 from gateway.control.terms import AllTerms, Terms
-from gateway.rhythm import beat
+from gateway.rhythm import next_moment
 from gateway.store.base import Store, StoreError
 from routing.evidence.standing import standings
 from routing.snapshot import Rollout
@@ -46,7 +46,7 @@ class Watcher:
                 self._swept = monotonic()
                 with contextlib.suppress(StoreError):
                     await self._store.sweep()
-            await beat(LOOK)
+            await next_moment(LOOK)
 
     async def _look_at_birth(self) -> None:
         told = await self._store.claim(INITIALIZED, b"%.3f" % time())

@@ -45,7 +45,7 @@ from gateway.data.record import FLUSH, Recorder
 from gateway.data.table import Table
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused, prepare, within_reach
-from gateway.rhythm import until_beat
+from gateway.rhythm import until_next
 from gateway.server import Server
 from routing.difficulty.thresholds import adjusted
 from routing.snapshot import Snapshot
@@ -227,14 +227,15 @@ class Worker:
         if self._stopped:
             return
         loop = asyncio.get_running_loop()
-        loop.call_later(until_beat(FLUSH, loop.time()), self._tick)
+        loop.call_later(until_next(FLUSH, loop.time()), self._tick)
         now = monotonic()
         if now >= self._swept + SWEEP:
             self._swept = now
             self._sweep(now)
-        if int(time()) != self._second:
-            self._second = int(time())
-            self._service.date = formatdate(self._second, usegmt=True).encode()
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._service.date = formatdate(second, usegmt=True).encode()
             self._gauges[series.RESIDENT] = float(_resident())
         if self._news() or now >= self._told + SIGN_OF_LIFE:
             self._told = now

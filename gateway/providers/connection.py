@@ -16,7 +16,7 @@ import httptools
 from gateway.clock import monotonic
 from gateway.outbox import Outbox
 from gateway.providers.exchange import Exchange
-from gateway.providers.glance import Glance, Plain
+from gateway.providers.glance import SPACE, Glance, Plain
 from gateway.providers.names import KNOWN, lower
 from routing.fallback import Result
 
@@ -30,7 +30,6 @@ IDLE_LIMIT: Final = 60.0
 BRIEFLY: Final = 0.0003
 """Seconds of rest within which no peer closes an idle connection."""
 NEVER: Final = float("inf")
-SPACE: Final = 0x20
 
 
 class Connection:

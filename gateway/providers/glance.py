@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.providers.names import lower
+from gateway.sse import CR
 
 REMEMBERED: Final = 8
 """Heads of one upstream that are remembered: it has few kinds, unless they are endless."""
@@ -20,7 +21,6 @@ UNUSUAL = frozenset((b"transfer-encoding", b"upgrade", b"trailer"))
 CLEAN: Final = bytes(code if code in b"\r\n" or 0x1F < code != 0x7F else 0 for code in range(0x100))
 """Control characters become zeros."""
 SPACE: Final = 0x20
-CR: Final = 0x0D
 
 
 class Kind:
@@ -67,10 +67,10 @@ class Glance:
             return
         if not (data.startswith(OK) and headers.keys().isdisjoint(UNUSUAL)):
             return
-        lines = data.split(b"\n", data[: data.find(b"\r\n\r\n")].count(b"\n") + 2)
-        spelt = [line.partition(b": ")[0] for line in lines[1:-2]]
-        kind = Kind(lines[0], [name + b": " for name in spelt], [lower(name) for name in spelt])
-        if _cut(kind, lines) == headers:
+        first, *lines = data[: data.find(b"\r\n\r\n")].split(b"\r\n")
+        spelt = [line.partition(b": ")[0] for line in lines]
+        kind = Kind(first + b"\r", [name + b": " for name in spelt], [lower(name) for name in spelt])
+        if _cut(kind, data.split(b"\n", kind.breaks)) == headers:
             self._kinds.append(kind)
 
 

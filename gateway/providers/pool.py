@@ -15,7 +15,7 @@ from gateway.outbox import Outbox
 from gateway.providers.base import UpstreamFailure
 from gateway.providers.connection import NEVER, Connection
 from gateway.providers.glance import Glance
-from gateway.rhythm import until_beat
+from gateway.rhythm import until_next
 from routing.fallback import Result
 
 TICK: Final = 0.1
@@ -116,4 +116,4 @@ class Pool:
             self._timer = None
 
     def _wind(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(until_beat(TICK, loop.time()), self._tick)
+        self._timer = loop.call_later(until_next(TICK, loop.time()), self._tick)

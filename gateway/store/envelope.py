@@ -43,7 +43,7 @@ class Envelope:
 
     def document_or_none(self, rollout: str, stored: bytes) -> Document | None:
         """The document; None for one that is not ours. The same object as long as the bytes are the same."""
-        if self.knows(rollout, stored):
+        if self._knows(rollout, stored):
             return self._read[rollout][1]
         try:
             document = self.open_document(rollout, stored)
@@ -52,12 +52,14 @@ class Envelope:
         self._read[rollout] = stored, document
         return document
 
-    def knows(self, rollout: str, stored: bytes) -> bool:
+    def _knows(self, rollout: str, stored: bytes) -> bool:
         """Whether these are the bytes of which the document was read last: they are read time and again."""
         return rollout in self._read and self._read[rollout][0] == stored
 
     def renewed_document(self, rollout: str, stored: bytes) -> bytes | None:
         """The same, signed with the newest key; None when it is already."""
+        if self._knows(rollout, stored):
+            return None  # it was looked at before it was read
         revision, _, signed = stored.partition(b" ")
         renewed = self._signer.renewed(f"document {rollout}", signed)
         return None if renewed is None else revision + b" " + renewed

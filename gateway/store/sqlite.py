@@ -80,8 +80,7 @@ class SQLiteStore:
     async def documents(self) -> dict[str, Document | None]:
         rows = await self._do(lambda db: db.execute("SELECT rollout, stored FROM documents").fetchall())
         for rollout, stored in rows:
-            if not self._envelope.knows(rollout, stored):
-                await self._renew(rollout, stored)
+            await self._renew(rollout, stored)
         return {rollout: self._envelope.document_or_none(rollout, stored) for rollout, stored in rows}
 
     async def document(self, rollout: str) -> Document | None:

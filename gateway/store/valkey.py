@@ -62,8 +62,7 @@ class ValkeyStore:
         rows = await self._client.command("HGETALL", self._keys.documents)
         stored = {name.decode(errors="replace"): value for name, value in rows.items()}
         for rollout, value in stored.items():
-            if not self._envelope.knows(rollout, value):
-                await self._renew(rollout, value)
+            await self._renew(rollout, value)
         return {rollout: self._envelope.document_or_none(rollout, value) for rollout, value in stored.items()}
 
     async def document(self, rollout: str) -> Document | None:

@@ -30,14 +30,7 @@ def report(gateway, request_id, *, key="app", **fields):
 
 def insist(gateway, request_id, **fields):
     """The answer to a report that is made again while the gateway says so, as clients do."""
-    answers = []
-
-    def answered():
-        answers.append(report(gateway, request_id, **fields))
-        return answers[-1].status != 503
-
-    gateway.wait_until(answered)
-    return answers[-1]
+    return gateway.insist(lambda: report(gateway, request_id, **fields))
 
 
 def statuses(answer):

@@ -79,14 +79,7 @@ def act(gateway, action, **order):
 
 def act_once_heard(gateway, action, **order):
     """The same, asked again while a busy machine's store is too slow to be asked."""
-    answers = []
-
-    def heard():
-        answers.append(act(gateway, action, **order))
-        return answers[-1].status != 503
-
-    gateway.wait_until(heard)
-    return answers[-1]
+    return gateway.insist(lambda: act(gateway, action, **order))
 
 
 def reading(gateway):

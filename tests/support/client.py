@@ -135,3 +135,14 @@ class Client:
         while not holds():
             assert time.monotonic() < end, "it never came true"
             time.sleep(0.02)
+
+    def insist(self, ask: Callable[[], Response]) -> Response:
+        """What `ask` is answered, asked again while that is 503, as clients do."""
+        answers: list[Response] = []
+
+        def heard() -> bool:
+            answers.append(ask())
+            return answers[-1].status != 503
+
+        self.wait_until(heard)
+        return answers[-1]

@@ -52,6 +52,13 @@ def run(test: Callable[..., Awaitable[None]], *places: Place) -> None:
     asyncio.run(run_and_close())
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for something that will hold in a moment."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
 def alone(test: Callable[[Any, Store], Awaitable[None]]) -> Callable[[Any, Place], None]:
     """Makes a test of one replica."""
 

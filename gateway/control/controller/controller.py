@@ -23,7 +23,7 @@ from gateway.control.controller.queries import Queries
 from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import Wish
 from gateway.control.terms import MILLISECONDS
-from gateway.rhythm import beat
+from gateway.rhythm import next_moment
 from gateway.store import base
 from gateway.store.base import Conflict, Fenced, Lease, Store, StoreError
 from routing.rollout.advance import advance, breaker_tripped
@@ -90,7 +90,7 @@ class Controller:
                     log.info("%s", error)
                 except StoreError as error:
                     log.debug("a look was not possible: %s", error)
-            await beat(LOOK)
+            await next_moment(LOOK)
 
     async def _turn(self, started: float) -> None:
         await self._heart.beat(time())

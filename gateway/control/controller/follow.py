@@ -23,7 +23,7 @@ from gateway.control.controller.audit import entry_of
 from gateway.control.controller.book import Book
 from gateway.control.controller.wishes import Wish
 from gateway.control.terms import MILLISECONDS
-from gateway.rhythm import beat_or
+from gateway.rhythm import next_moment_or
 from gateway.store import base
 from gateway.store.base import Conflict, Store, StoreError, Tampered
 from routing.rollout.document import Document, InvalidDocument
@@ -59,7 +59,7 @@ class Follower:
             while True:
                 await self.look()
                 self._hurry.clear()
-                await beat_or(self._hurry, POLL)
+                await next_moment_or(self._hurry, POLL)
         finally:
             listening.cancel()
 

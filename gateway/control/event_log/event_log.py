@@ -31,7 +31,7 @@ from gateway.control.event_log.events import (
 from gateway.control.event_log.making import exposure_event, line_event, outcome_event
 from gateway.control.event_log.redaction import Redaction
 from gateway.control.event_log.segments import Segments
-from gateway.rhythm import beat_or
+from gateway.rhythm import next_moment_or
 
 log = logging.getLogger("headgate.control")
 
@@ -144,7 +144,7 @@ class EventLog:
         """Writes what is added, and deletes what is too old, for ever."""
         while True:
             await self.flush()
-            await beat_or(self._full, PAUSE)
+            await next_moment_or(self._full, PAUSE)
 
     async def flush(self) -> None:
         """Writes what is held. Cancelled, it is written all the same."""

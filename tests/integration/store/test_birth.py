@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from gateway.control.metrics import Metrics
 from gateway.control.standing import Watcher
 from gateway.control.terms import AllTerms
 from gateway.store.base import Store
-from tests.support.place import PATIENCE, Place, run
+from tests.support.place import Place, run, until
 from tests.support.valkey import Server
 
 NOTHING = AllTerms({}, {}, {})
@@ -37,12 +36,6 @@ async def watching(store: Store):
         yield metrics
     finally:
         task.cancel()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

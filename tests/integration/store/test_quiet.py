@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from gateway.control.controller.rollouts import Rollouts
 from gateway.control.metrics import Metrics
 from gateway.store.sqlite import SQLiteStore
 from routing.evidence.cells import Evidence
-from tests.support.place import KEY, PATIENCE
+from tests.support.place import KEY, until
 
 CONFIG = """
 upstreams: {main: {provider: openai, base_url: "http://127.0.0.1:1/v1"}}
@@ -40,20 +40,14 @@ class Counting(SQLiteStore):
         return await super().evidence(rollout, epoch)
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0.005)
-
-
 @contextlib.asynccontextmanager
-async def controlled(store: Counting, replica: str = "one") -> AsyncIterator[Rollouts]:
+async def controlled(store: Counting) -> AsyncIterator[Rollouts]:
     """What controls the rollouts of CONFIG."""
 
     async def met() -> None:
         """Nothing is shared here."""
 
-    rollouts = Rollouts(store, replica, {}, Metrics("1"), lambda: None, met)
+    rollouts = Rollouts(store, "one", {}, Metrics("1"), lambda: None, met)
     rollouts.take(parse(CONFIG, base=Path(), environ={}).config)
     working = [asyncio.create_task(work) for work in rollouts.work()]
     try:
