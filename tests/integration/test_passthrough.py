@@ -8,6 +8,7 @@ import http.client
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openai import OpenAI
@@ -25,13 +26,24 @@ server:
   lame_duck: 0s
 upstreams:
   files: {{provider: openai, base_url: "{url}", api_key: upstream-secret}}
-passthrough: {{upstream: files, paths: [files, uploads, fine_tuning, audio], body: 64MiB}}
+passthrough: {{upstream: files, paths: [files, uploads, fine_tuning, audio], body: {limit}B}}
 routes:
   solver:
     variants: {{only: {{upstream: files, model: m}}}}
     variant: only
 """
 MIB = 1 << 20
+
+
+def _system_holds() -> int:
+    """Bytes on their way that the sockets of two connections may hold: each end's largest buffers."""
+    files = (Path(f"/proc/sys/net/ipv4/tcp_{name}") for name in ("rmem", "wmem"))
+    return 2 * sum(int(file.read_text().split()[-1]) for file in files)
+
+
+HELD = _system_holds() + 8 * MIB
+"""More than this would be held by a gateway that does not wait."""
+LARGE = 2 * HELD // MIB * MIB
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,7 @@ def shared() -> Iterator[FileUpstream]:
 def gateway(shared, tmp_path_factory) -> Iterator[Gateway]:
     config = tmp_path_factory.mktemp("gateway") / "headgate.yaml"
     hashes = {name: hash_of(key) for name, key in KEYS.items()}
-    config.write_text(CONFIG.format(url=shared.url, **hashes))
+    config.write_text(CONFIG.format(url=shared.url, limit=LARGE, **hashes))
     with running_gateway(config, keys=KEYS) as gateway:
         yield gateway
 
@@ -165,13 +177,13 @@ def test_it_needs_its_scope(gateway, upstream):
 
 
 def test_a_body_may_not_pass_its_limit(gateway, upstream):
-    head = f"POST /v1/files HTTP/1.1\r\nContent-Length: {64 * MIB + 1}\r\nExpect: 100-continue"
+    head = f"POST /v1/files HTTP/1.1\r\nContent-Length: {LARGE + 1}\r\nExpect: 100-continue"
     with connected(gateway, head) as client:
         assert client.recv(65536).startswith(b"HTTP/1.1 413")
     assert not upstream.taken
     with connected(gateway, "POST /v1/files HTTP/1.1\r\nTransfer-Encoding: chunked") as client:
         with contextlib.suppress(ConnectionError):
-            for _ in range(1025):
+            for _ in range(LARGE // len(BLOCK) + 1):
                 client.sendall(b"%x\r\n%b\r\n" % (len(BLOCK), BLOCK))
         assert client.recv(65536).startswith(b"HTTP/1.1 413")
     assert upstream.taken[0].over.wait(20)
@@ -229,25 +241,23 @@ def test_a_client_that_leaves_ends_its_upload_and_its_download(gateway, upstream
 
 
 def test_a_client_waits_for_a_slow_upstream(gateway, upstream):
-    size = 48 * MIB
-    with connected(gateway, f"POST /v1/files?hold=up HTTP/1.1\r\nContent-Length: {size}") as client:
+    with connected(gateway, f"POST /v1/files?hold=up HTTP/1.1\r\nContent-Length: {LARGE}") as client:
         client.settimeout(1.0)
         sent = 0
         with contextlib.suppress(TimeoutError):
-            while sent < size:
+            while sent < LARGE:
                 sent += client.send(BLOCK)
-        assert sent < 24 * MIB, "somebody holds what the upstream does not take"
+        assert sent < HELD, "somebody holds what the upstream does not take"
         upstream.open()
         client.settimeout(20)
         client.sendall((BLOCK * 2)[sent % len(BLOCK) :][: (-sent) % len(BLOCK)])
-        for _ in range(-(-sent // len(BLOCK)), size // len(BLOCK)):
+        for _ in range(-(-sent // len(BLOCK)), LARGE // len(BLOCK)):
             client.sendall(BLOCK)
-        assert hashlib.sha256(BLOCK * (size // len(BLOCK))).hexdigest().encode() in answered(client)
+        assert hashlib.sha256(BLOCK * (LARGE // len(BLOCK))).hexdigest().encode() in answered(client)
 
 
 def test_an_upstream_waits_for_a_slow_client(gateway, upstream):
-    size = 48 * MIB
-    head = f"GET /v1/files/f/content?give={size} HTTP/1.1\r\nConnection: close"
+    head = f"GET /v1/files/f/content?give={LARGE} HTTP/1.1\r\nConnection: close"
     with connected(gateway, head, receive=65536) as client:
         first = client.recv(65536)
         seen = -1
@@ -255,11 +265,11 @@ def test_an_upstream_waits_for_a_slow_client(gateway, upstream):
             seen = upstream.taken[0].sent
             with contextlib.suppress(TimeoutError):
                 upstream.taken[0].over.wait(0.5)
-        assert seen < 24 * MIB, "somebody holds what the client does not read"
+        assert seen < HELD, "somebody holds what the client does not read"
         length = len(first) - first.index(b"\r\n\r\n") - 4
         while part := client.recv(1 << 20):
             length += len(part)
-        assert length == size
+        assert length == LARGE
 
 
 def test_an_upstream_that_breaks_off(gateway, upstream):
