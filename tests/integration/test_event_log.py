@@ -47,11 +47,12 @@ def logged(upstream, tmp_path):
                 "validation_passed": True,
                 "reason": "ok",
             }
-            assert gateway.post("/v1/outcomes", outcome).status == 200
+            assert gateway.insist(lambda: gateway.post("/v1/outcomes", outcome)).status == 200
             gateway.wait_for_metric(1, "headgate_outcomes_total")
         state = tmp_path / "state"
         files = [file for file in state.rglob("*") if file.is_file()]
-        return logged_events(state / "log"), b"".join(file.read_bytes() for file in files)
+        events = [event for event in logged_events(state / "log") if event["status"] != "duplicate"]
+        return events, b"".join(file.read_bytes() for file in files)
 
     return run
 

@@ -9,7 +9,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import CompressionParameter, ZstdError, compress, decompress, get_frame_size
 
-LEVEL = 3
+LEVEL = 1
 _OPTIONS: dict[int, int] = {
     CompressionParameter.compression_level: LEVEL,
     CompressionParameter.checksum_flag: 1,
