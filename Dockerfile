@@ -11,7 +11,7 @@ COPY requirements/image.txt requirements/run.txt requirements/
 # The second is what the wheel is built with: it stays in this stage.
 RUN pip --python /opt/headgate/bin/python install --require-hashes -r requirements/image.txt \
     && pip install --require-hashes -r requirements/run.txt
-COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY pyproject.toml hatch_build.py hatch_load.py README.md LICENSE ./
 COPY config config
 COPY routing routing
 COPY gateway gateway

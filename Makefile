@@ -60,7 +60,7 @@ check: .venv/.dev .tools/hadolint/.done ## lint, formatting, types, Dockerfile, 
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
-	@$(bin)/mypy hatch_build.py
+	@$(bin)/mypy hatch_build.py hatch_load.py
 	@.tools/hadolint/bin/hadolint Dockerfile
 	@$(bin)/python -m pytest -q tests/unit/test_house.py tests/unit/test_lock.py tests/unit/test_image.py
 
@@ -180,8 +180,8 @@ clean: ## remove caches, reports and tools; .venv stays
 	@touch $@
 
 # The wheel: compiled where there is a C compiler; where not, the hook says so.
-.venv/wheel/.done: pyproject.toml hatch_build.py README.md LICENSE $(sources) | .venv/.packages
-	@echo "headgate: building its wheel"
+.venv/wheel/.done: pyproject.toml hatch_build.py hatch_load.py README.md LICENSE $(sources) | .venv/.packages
+	@echo "headgate: building its wheel (about a minute, if there is a C compiler)"
 	@rm -rf $(@D)
 	@$(bin)/python -m hatchling build --target wheel --directory $(@D)
 	@touch $@
