@@ -41,7 +41,7 @@ LOAD = Path(__file__).with_name("hatch_load.py")
 LONGEST = 120.0
 """Seconds that the load may take before it is given up."""
 MEANWHILE = "Headgate will run interpreted, at three fifths of the speed"
-NO_PROFILE = "headgate: compiled without a profile: no load could be served here"
+NO_PROFILE = "headgate: compiled without a profile, which could not be had, as above"
 NOT_FOR_COMPILING = ("hatchling", "editables")
 
 
@@ -120,8 +120,9 @@ def _compiled(root: Path, modules: Sequence[str], place: Path) -> dict[str, Path
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise Unable("mypyc or the C compiler failed, as above")
-    if NO_PROFILE in done.stdout:
-        print(NO_PROFILE, file=sys.stderr)
+    said, without, _ = done.stdout.partition(NO_PROFILE)
+    if without:
+        print(*said.splitlines()[-10:], NO_PROFILE, sep="\n", file=sys.stderr)
     made = {str(path.relative_to(place / "made")): path for path in (place / "made").rglob("*.so")}
     if lost := [name for name in modules if not any(_is_of(found, name) for found in made)]:
         raise Unable(f"no extension came of {', '.join(lost)}")
@@ -141,12 +142,8 @@ def _compile(modules: list[str]) -> None:
     library, *doors = mypycify(paths, opt_level=LEVEL, debug_level="0", multi_file=True)
     flags = [*library.extra_compile_args, *FLAGS]
     _build(doors, flags, [])  # one a module, which leads into the library
-    if _profiles():
-        _build([library], [*flags, *COUNTING], COUNTING)
-        shutil.copytree("made", ".", dirs_exist_ok=True)
-        if _serve_load():
-            flags += BY_PROFILE
-    _build([library], flags, [])
+    if not (_profiles() and _build_by_profile(library, flags)):
+        _build([library], flags, [])
 
 
 def _profiles() -> bool:
@@ -160,18 +157,30 @@ def _profiles() -> bool:
     return "__GNUC__" in defined.stdout and "__clang__" not in defined.stdout
 
 
-def _serve_load() -> bool:
-    """Has what was compiled into the working directory serve, and count; whether it did."""
+def _build_by_profile(library: Any, flags: list[str]) -> bool:
+    """Makes the library twice, the second time by what the first counted; False where that cannot be done."""
+    try:
+        _build([library], [*flags, *COUNTING], COUNTING)
+        shutil.copytree("made", ".", dirs_exist_ok=True)
+        _serve_load()
+        _build([library], [*flags, *BY_PROFILE], [])
+    except (SystemExit, subprocess.SubprocessError):  # setuptools exits where the compiler fails
+        print(NO_PROFILE)
+        return False
+    return True
+
+
+def _serve_load() -> None:
+    """Has the packages of the working directory serve the load. Raises SubprocessError."""
     environment = os.environ | {"PYTHONPATH": os.getcwd()}
     with subprocess.Popen([sys.executable, LOAD], env=environment, start_new_session=True) as load:
         try:
-            served = load.wait(LONGEST) == 0
+            status = load.wait(LONGEST)
         except subprocess.TimeoutExpired:
             os.killpg(load.pid, signal.SIGKILL)
-            served = False
-    if not served:
-        print(NO_PROFILE)
-    return served
+            raise
+    if status:
+        raise subprocess.CalledProcessError(status, load.args)
 
 
 def _build(extensions: list[Any], compiling: list[str], linking: list[str]) -> None:
