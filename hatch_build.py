@@ -122,7 +122,7 @@ def _compiled(root: Path, modules: Sequence[str], place: Path) -> dict[str, Path
         raise Unable("mypyc or the C compiler failed, as above")
     said, without, _ = done.stdout.partition(NO_PROFILE)
     if without:
-        print(*said.splitlines()[-10:], NO_PROFILE, sep="\n", file=sys.stderr)
+        print(*said.splitlines()[-3:], NO_PROFILE, sep="\n", file=sys.stderr)
     made = {str(path.relative_to(place / "made")): path for path in (place / "made").rglob("*.so")}
     if lost := [name for name in modules if not any(_is_of(found, name) for found in made)]:
         raise Unable(f"no extension came of {', '.join(lost)}")

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-SECONDS = 4.0
+SECONDS = 2.0
 CLIENTS = 4
 PATIENCE = 30.0
 """Seconds for a process to begin, and to end."""
