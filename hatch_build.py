@@ -94,9 +94,14 @@ def _wish() -> str:
     return wish
 
 
+def _compiler() -> list[str]:
+    """The command that setuptools compiles with."""
+    return shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+
+
 def _look_for_c() -> None:
     """Raises Unable without a C compiler or Python's headers."""
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+    compiler = _compiler()[0]
     if shutil.which(compiler) is None:
         raise Unable(f"there is no C compiler `{compiler}` (Debian: apt-get install gcc libc6-dev)")
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
@@ -150,10 +155,8 @@ def _profiles() -> bool:
     """Whether to compile by a profile: gcc's, since others keep theirs in ways of their own."""
     if os.environ.get("HEADGATE_PROFILE") == "0":
         return False
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-    defined = subprocess.run(
-        [*compiler, "-dM", "-E", "-x", "c", "-"], text=True, capture_output=True, stdin=subprocess.DEVNULL
-    )
+    command = [*_compiler(), "-dM", "-E", "-x", "c", "-"]
+    defined = subprocess.run(command, text=True, capture_output=True, stdin=subprocess.DEVNULL)
     return "__GNUC__" in defined.stdout and "__clang__" not in defined.stdout
 
 
@@ -172,7 +175,12 @@ def _build_by_profile(library: Any, flags: list[str]) -> bool:
 
 def _serve_load() -> None:
     """Has the packages of the working directory serve the load. Raises SubprocessError."""
-    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    # It asks for its own version, and is not installed yet.
+    Path("headgate-0.dist-info").mkdir()
+    Path("headgate-0.dist-info", "METADATA").write_text("Metadata-Version: 2.1\nName: headgate\nVersion: 0\n")
+    # An isolated build finds what it has installed by the path, too.
+    path = os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path}
     with subprocess.Popen([sys.executable, LOAD], env=environment, start_new_session=True) as load:
         try:
             status = load.wait(LONGEST)

@@ -26,33 +26,33 @@ CLIENTS = 4
 PATIENCE = 30.0
 """Seconds for a process to begin, and to end."""
 KEY = "hg_load"
-CONFIG = f"""\
+CONFIG = """\
 server:
-  keys: [{{name: load, application: load, hash: "sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"}}]
+  keys: [{name: load, application: load, hash: "sha256:@HASH@"}]
   lame_duck: 0s
-upstreams: {{up: {{provider: openai, base_url: "http://127.0.0.1:@PORT@/v1", api_key: none}}}}
+upstreams: {up: {provider: openai, base_url: "http://127.0.0.1:@PORT@/v1", api_key: none}}
 routes:
   rated:
     variants:
-      tuned: {{upstream: up, model: tuned, price: {{input: 0.8, cached_input: 0.2, output: 3.2}}}}
-      base: {{upstream: up, model: base, price: {{input: 0.4, cached_input: 0.1, output: 1.6}}}}
+      tuned: {upstream: up, model: tuned, price: {input: 0.8, cached_input: 0.2, output: 3.2}}
+      base: {upstream: up, model: base, price: {input: 0.4, cached_input: 0.1, output: 1.6}}
     sticky: [header, metadata.headgate_key, user, conversation]
-    difficulty: {{scale: codeforces, from: [header, metadata.rating], strata: [1600, 2200]}}
+    difficulty: {scale: codeforces, from: [header, metadata.rating], strata: [1600, 2200]}
     segments:
       - name: hard
-        when: {{difficulty: {{gte: 1800}}}}
-        rollout: {{baseline: base, candidate: tuned, stages: [50]}}
-      - {{name: rest, weights: {{tuned: 50, base: 50}}}}
+        when: {difficulty: {gte: 1800}}
+        rollout: {baseline: base, candidate: tuned, stages: [50]}
+      - {name: rest, weights: {tuned: 50, base: 50}}
     fallbacks: [base]
     retries: 1
   read:
     variants:
-      tuned: {{upstream: up, model: tuned}}
-      base: {{upstream: up, model: base}}
-    difficulty: {{scale: codeforces, estimate: heuristic}}
+      tuned: {upstream: up, model: tuned}
+      base: {upstream: up, model: base}
+    difficulty: {scale: codeforces, estimate: heuristic}
     segments:
-      - {{name: hard, when: {{difficulty: {{gte: 1800}}}}, variant: tuned}}
-      - {{name: rest, variant: base}}
+      - {name: hard, when: {difficulty: {gte: 1800}}, variant: tuned}
+      - {name: rest, variant: base}
 """
 TEXT = "Given an array of n integers and q queries, print the largest sum of a subarray of each range. "
 
@@ -115,7 +115,8 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with tempfile.TemporaryDirectory() as place, running("upstream", "--port", "0") as upstream:
         config = Path(place, "headgate.yaml")
-        config.write_text(CONFIG.replace("@PORT@", str(upstream)))
+        digest = hashlib.sha256(KEY.encode()).hexdigest()
+        config.write_text(CONFIG.replace("@PORT@", str(upstream)).replace("@HASH@", digest))
         options = ["--config", str(config), "--state", place, "--workers", "1"]
         with running("serve", *options, "--port", "0", "--admin-port", "0") as port:
             until = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""The load that the wheel is compiled by can be served; where it cannot, a build only says so."""
+"""The load that the wheel is compiled by can be served: a build would only say that it cannot."""
 
 from __future__ import annotations
 

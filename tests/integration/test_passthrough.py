@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -42,8 +43,16 @@ def _system_holds() -> int:
 
 
 HELD = _system_holds() + 8 * MIB
-"""More than this would be held by a gateway that does not wait."""
+"""More than this would be held by a gateway that does not wait …"""
+ROOM = 24 * MIB
+"""… and more memory than this be taken for it."""
 LARGE = 2 * HELD // MIB * MIB
+
+
+def resident(gateway: Gateway) -> int:
+    """Bytes of memory that the worker holds."""
+    (worker,) = gateway.children("gateway.data.worker")
+    return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +250,7 @@ def test_a_client_that_leaves_ends_its_upload_and_its_download(gateway, upstream
 
 
 def test_a_client_waits_for_a_slow_upstream(gateway, upstream):
+    before = resident(gateway)
     with connected(gateway, f"POST /v1/files?hold=up HTTP/1.1\r\nContent-Length: {LARGE}") as client:
         client.settimeout(1.0)
         sent = 0
@@ -248,6 +258,7 @@ def test_a_client_waits_for_a_slow_upstream(gateway, upstream):
             while sent < LARGE:
                 sent += client.send(BLOCK)
         assert sent < HELD, "somebody holds what the upstream does not take"
+        assert resident(gateway) - before < ROOM
         upstream.open()
         client.settimeout(20)
         client.sendall((BLOCK * 2)[sent % len(BLOCK) :][: (-sent) % len(BLOCK)])
@@ -257,6 +268,7 @@ def test_a_client_waits_for_a_slow_upstream(gateway, upstream):
 
 
 def test_an_upstream_waits_for_a_slow_client(gateway, upstream):
+    before = resident(gateway)
     head = f"GET /v1/files/f/content?give={LARGE} HTTP/1.1\r\nConnection: close"
     with connected(gateway, head, receive=65536) as client:
         first = client.recv(65536)
@@ -266,6 +278,7 @@ def test_an_upstream_waits_for_a_slow_client(gateway, upstream):
             with contextlib.suppress(TimeoutError):
                 upstream.taken[0].over.wait(0.5)
         assert seen < HELD, "somebody holds what the client does not read"
+        assert resident(gateway) - before < ROOM
         length = len(first) - first.index(b"\r\n\r\n") - 4
         while part := client.recv(1 << 20):
             length += len(part)
