@@ -17,7 +17,7 @@ from os import urandom
 
 from gateway.channel.records import Exposure, Line
 from gateway.control.terms import MILLISECONDS, Terms
-from gateway.store.base import Store
+from gateway.store.base import Store, StoreError
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.ending import Endings
 from routing.evidence.fact import P95, Cohort, Fact, Facts
@@ -68,6 +68,8 @@ class Gathering:
         self._dropped = dropped
         self.changed: Callable[[str], None] = lambda rollout: None
         """Told of a rollout whose evidence has changed in the store."""
+        self.news = asyncio.Event()
+        """Set while anything may wait."""
         self._sender = urandom(8)
         self._surplus = Surplus()
         self._epochs: dict[tuple[str, int], _Epoch] = {}
@@ -113,14 +115,20 @@ class Gathering:
         if alone:
             count_alone(epoch.tally, group, alone)
             epoch.tallied = True
+        self.news.set()
         if dropped:
             self._dropped(dropped)
 
     async def flush(self) -> None:
         """Brings what waits to the store. Raises StoreError; then it waits on."""
-        for epoch in list(self._epochs.values()):
-            await self._count(epoch)
-            await self._apply(epoch)
+        self.news.clear()
+        try:
+            for epoch in list(self._epochs.values()):
+                await self._count(epoch)
+                await self._apply(epoch)
+        except StoreError:
+            self.news.set()
+            raise
 
     async def _count(self, epoch: _Epoch) -> None:
         if epoch.sent is None and epoch.tallied:

@@ -81,9 +81,10 @@ class Ledger:
             self._gathering.add(line, exposures, terms)
 
     async def keep_up(self) -> None:
-        """Brings exposures to the store, for ever."""
+        """Brings exposures to the store, for ever; sleeps while there are none."""
         pause = PAUSE
         while True:
+            await self._gathering.news.wait()
             await next_moment(pause)
             pause = PAUSE if await self._reached(self.flush()) else min(pause * 2, LONGEST_PAUSE)
             self._gathering.forget({(one.rollout, one.epoch) for one in self.terms.by_name.values()})

@@ -53,7 +53,9 @@ from routing.snapshot import Snapshot
 SWEEP = 0.25
 """Seconds between looks at the connections' deadlines, at the least."""
 SIGN_OF_LIFE = 1.0
-"""Seconds between two messages to the control plane when there is nothing to tell."""
+"""Seconds between two messages to the control plane when there is nothing to tell …"""
+GAUGES = 0.5
+"""… and when nothing but the number of requests under way has changed."""
 SETTLE = 0.25
 """Seconds at least that connections accepted before a hand-over have to send a request."""
 FAREWELL = 2.0
@@ -237,18 +239,19 @@ class Worker:
             self._second = second
             self._service.date = formatdate(second, usegmt=True).encode()
             self._gauges[series.RESIDENT] = float(_resident())
-        if self._news() or now >= self._told + SIGN_OF_LIFE:
+        if self._news(now - self._told):
             self._told = now
             self._flush()
 
-    def _news(self) -> bool:
-        """Whether there is anything to tell the control plane."""
+    def _news(self, silent: float) -> bool:
+        """Whether there is anything to tell the control plane, told nothing for `silent` seconds."""
         service, told = self._service, self._gauges
         assert service is not None
         return (
             not self._recorder.empty
-            or service.budget.active != told.get(series.INFLIGHT)
             or service.table.snapshot.revision != told.get(series.REVISION)
+            or (silent >= GAUGES and service.budget.active != told.get(series.INFLIGHT))
+            or silent >= SIGN_OF_LIFE
         )
 
     def _sweep(self, now: float) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from gateway.channel.link import Kind, Link, pair
-from gateway.supervisor.slice import shorten
+from gateway.supervisor.turns import go_first, stand_back
 
 log = logging.getLogger("headgate.supervisor")
 
@@ -106,8 +106,7 @@ class Child:
         finally:
             theirs.close()
         self.pid = self._process.pid
-        if self._prompt:
-            shorten(self.pid)
+        (go_first if self._prompt else stand_back)(self.pid)
         self._link.listen(self._heard, lambda: None)
         await self._link.send(*self._greeting())
         await self._ended.wait()

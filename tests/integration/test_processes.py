@@ -106,6 +106,13 @@ def test_workers_take_the_core_from_the_control_plane_at_once(gateway):
     assert all(slice_of(worker) < slice_of(control) for worker in gateway.children(WORKER))
 
 
+def test_the_control_plane_takes_the_core_from_nobody(gateway):
+    kill(gateway, CONTROL)
+    policies = {os.sched_getscheduler(pid) for pid in gateway.children(CONTROL)}
+    assert policies == {os.SCHED_BATCH}
+    assert {os.sched_getscheduler(pid) for pid in gateway.children(WORKER)} == {os.SCHED_OTHER}
+
+
 def slice_of(pid: int) -> int:
     """A process's slice of a core in nanoseconds (sched_getattr(2)); 0 where the kernel does not tell."""
     number = {"x86_64": 315, "aarch64": 275}.get(platform.machine())

@@ -30,7 +30,7 @@ from routing.rollout.document import Document, InvalidDocument
 from routing.rollout.epoch import first_epoch
 
 log = logging.getLogger("headgate.control")
-POLL = 0.5
+POLL = 1.0
 """Seconds between two looks: the store's news only hurry."""
 
 Moved = Callable[[Document, Document | None], None]
