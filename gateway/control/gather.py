@@ -17,7 +17,7 @@ from os import urandom
 
 from gateway.channel.records import Exposure, Line
 from gateway.control.terms import MILLISECONDS, Terms
-from gateway.store.base import Store, StoreError
+from gateway.store.base import Store
 from routing.evidence.alone import End, Group, count_alone
 from routing.evidence.ending import Endings
 from routing.evidence.fact import P95, Cohort, Fact, Facts
@@ -50,6 +50,11 @@ class _Epoch:
     facts: Facts = field(default_factory=dict)
     waiting: int = 0
     """How many facts that is."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything waits."""
+        return bool(self.waiting or self.sent or self.tallied)
 
     def put_back(self, facts: Facts) -> None:
         """What was on its way waits again."""
@@ -126,9 +131,9 @@ class Gathering:
             for epoch in list(self._epochs.values()):
                 await self._count(epoch)
                 await self._apply(epoch)
-        except StoreError:
-            self.news.set()
-            raise
+        finally:  # what came meanwhile, and counters behind those that had been on their way
+            if any(epoch.holds for epoch in self._epochs.values()):
+                self.news.set()
 
     async def _count(self, epoch: _Epoch) -> None:
         if epoch.sent is None and epoch.tallied:
@@ -159,7 +164,7 @@ class Gathering:
     def forget(self, known: set[tuple[str, int]]) -> None:
         """Lets go of the epochs that are not `known` (rollout, epoch) and have nothing waiting."""
         for place, epoch in list(self._epochs.items()):
-            if place not in known and not (epoch.waiting or epoch.sent or epoch.tallied):
+            if place not in known and not epoch.holds:
                 del self._epochs[place]
 
 

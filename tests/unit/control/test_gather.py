@@ -11,7 +11,7 @@ from gateway.channel.records import Exposure
 from gateway.control import gather
 from gateway.control.gather import Gathering
 from gateway.control.terms import Terms
-from gateway.store.base import Store
+from gateway.store.base import Store, Unavailable
 from tests.support.event_log import exposure, line
 from tests.support.place import ROLLOUT, Place, run
 
@@ -40,3 +40,33 @@ def test_what_found_no_room_is_taken_when_its_unit_comes_again(
 
     run(go, Place("sqlite", tmp_path))
     assert lost == [UNITS - 2]
+
+
+def test_there_is_news_until_nothing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = Terms(route=NOTHING, segment=NOTHING, rollout=ROLLOUT, epoch=3, depth=1)
+
+    def alone(time: int) -> list[Exposure]:
+        """A request that is a unit by itself."""
+        return [exposure(time, unit=time << 22, sealed=time, attempts=1)]
+
+    async def go(store: Store) -> None:
+        async def away(*_: object) -> None:
+            raise Unavailable("away")
+
+        gathering = Gathering(store, lambda count: None)
+        assert not gathering.news.is_set()
+        gathering.add(line(), alone(1), terms)
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "count", away)
+            with pytest.raises(Unavailable):
+                await gathering.flush()
+        gathering.add(line(), alone(2), terms)  # while the first is still on its way
+        flushes = 0
+        while gathering.news.is_set():
+            await gathering.flush()
+            flushes += 1
+        assert flushes == 2
+        cells = (await store.evidence(ROLLOUT, 3)).cells
+        assert sum(units for cell, units in cells.items() if cell.metric == "errors") == 2
+
+    run(go, Place("sqlite", tmp_path))
