@@ -106,8 +106,8 @@ class Usual:
     def learn(self, block: bytes) -> None:
         """Remembers a block of whole events, if it is one event with a text and the next may be like it."""
         start = block.find(_TEXT) + len(_TEXT)
-        if start >= len(_TEXT) and block.find(b"\n\n") == len(block) - 2:
-            end = block.find(b'"', start)
+        end = block.find(b'"', start)
+        if start >= len(_TEXT) and end > 0 and block.find(b"\n\n") == len(block) - 2:
             self._head, self._tail = block[:start], block[end:]
 
     def covers(self, block: bytes) -> bool:

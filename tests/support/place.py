@@ -161,3 +161,13 @@ async def refused(call: Awaitable[Any]) -> Unavailable:
         await call
     assert time.monotonic() - started < IN_TIME
     return error.value
+
+
+async def answered(call: Callable[[], Awaitable[Any]]) -> Any:
+    """What a call returns that can be answered again; asked anew where a busy machine takes too long."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await call()
+            except Unavailable:
+                await asyncio.sleep(0.01)

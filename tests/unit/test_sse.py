@@ -77,12 +77,14 @@ def test_what_is_usual_holds_nothing_else(text, data):
         chunk("a").replace(b"\n", b"\r\n"),
         b'data: {"object":"chat.completion.chunk"}\n\n',
         b": a comment\n\n",
+        b'data: {"content":"without end\n\n',
     ],
 )
 def test_what_is_not_one_event_with_a_text_makes_nothing_usual(block):
     usual = Usual()
     usual.learn(block)
     assert not usual.covers(block)
+    assert not usual.covers(block[:-1])
 
 
 def test_the_incomplete_end_is_held_back():

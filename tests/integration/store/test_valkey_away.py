@@ -19,6 +19,7 @@ from tests.support.place import (
     REQUEST,
     ROLLOUT,
     Place,
+    answered,
     heard,
     one_unit,
     passed_cells,
@@ -64,7 +65,7 @@ def test_a_stalled_server_is_given_up_in_time(own: Server, place: Place, name: s
         await refused(CALLS[name](fresh))
         await fresh.close()
         own.go_on()
-        await CALLS[name](store)
+        await answered(lambda: CALLS[name](store))
 
     try:
         run(test, place)
