@@ -23,6 +23,7 @@ struct connection {
     int piece, pieces_a_write;
     size_t sent;
     uint64_t pace;                    /* nanoseconds between pieces, 0: at once */
+    uint64_t due;                     /* when the last piece was; not when it went, or streams would bunch */
     int waiting;                      /* for its timer */
     char input[INPUT];
 };
@@ -92,7 +93,8 @@ static int write_on(struct connection *connection)
         connection->piece = last + 1;
         if (connection->pace && connection->piece < answer->pieces) {
             connection->waiting = 1;
-            timer_add(now_ns() + connection->pace, connection);
+            connection->due += connection->pace;
+            timer_add(connection->due, connection);
             return 0;
         }
     }
@@ -125,6 +127,7 @@ static int take_request(struct connection *connection)
     const char *path = input + 5;
     uint64_t delay = strncmp(path, "/delay-", 7) == 0 ? strtoul(path + 7, NULL, 10) * MILLISECOND : 0;
     connection->pace = strncmp(path, "/pace-", 6) == 0 ? (uint64_t)(strtod(path + 6, NULL) * MILLISECOND) : 0;
+    connection->due = now_ns();
     connection->answer = &plain;
     if (memmem(body, length, "\"stream\":true", 13))
         connection->answer = memmem(body, length, "\"include_usage\":true", 20) ? &stream_with_usage : &stream;
