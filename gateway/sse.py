@@ -20,8 +20,6 @@ LONG: Final = 64 * 1024
 """Bytes of an incomplete event from which on it is not put together anew with every read."""
 CR: Final = 0x0D
 """Looked for as a number: to look for bytes by `in` raises and drops an error within CPython first."""
-_TEXT: Final = b'"content":"'
-"""Behind this an event's text begins."""
 _END: Final = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 
@@ -93,33 +91,6 @@ class PatientSplitter(Splitter):
         self._more.clear()
         self._size = 0
         return whole
-
-
-class Usual:
-    """What a stream's events have in common: most differ from the one before in a piece of text alone."""
-
-    __slots__ = ("_head", "_tail")
-
-    def __init__(self) -> None:
-        self._head = self._tail = b""
-
-    def learn(self, block: bytes) -> None:
-        """Remembers a block of whole events, if it is one event with a text and the next may be like it."""
-        start = block.find(_TEXT) + len(_TEXT)
-        end = block.find(b'"', start)
-        if start >= len(_TEXT) and end > 0 and block.find(b"\n\n") == len(block) - 2:
-            self._head, self._tail = block[:start], block[end:]
-
-    def covers(self, block: bytes) -> bool:
-        """Whether this is the event that was learnt but for its text, which holds no quote.
-
-        Where nothing in that one mattered nothing in this one does: what may is a name between quotes.
-        """
-        head, tail = self._head, self._tail
-        if not (head and block.startswith(head) and block.endswith(tail)):
-            return False
-        start, end = len(head), len(block) - len(tail)
-        return start <= end and block.find(b'"', start, end) < 0 and block.find(b"\n", start, end) < 0
 
 
 def events(block: bytes) -> Iterator[bytes]:

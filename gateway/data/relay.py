@@ -16,7 +16,7 @@ from gateway.data.attempt import Attempt, Seen
 from gateway.data.errors import UpstreamError
 from gateway.data.request import Request
 from gateway.providers.base import Answer, UpstreamFailure
-from gateway.sse import EventTooLarge, Usual, data_of, events, json_of, start_of_event
+from gateway.sse import EventTooLarge, data_of, events, json_of, start_of_event
 from routing.cost import Usage, cost_usd, usage_of
 from routing.fallback import Result
 from routing.snapshot import Variant
@@ -104,7 +104,6 @@ class Relay:
         assert attempt.splitter is not None, "not committed"
         self._captured = captured
         self._splitter = attempt.splitter
-        self._usual = Usual()
         self._request = request
         self._account = account
         self._attempt = attempt
@@ -129,10 +128,6 @@ class Relay:
     def _take(self, data: bytes) -> bool:
         """Writes what the client gets of the next bytes; false when it does not want more of them now."""
         request = self._request
-        if not self._splitter.rest and self._usual.covers(data):
-            request.write(data)
-            self._relayed(data)
-            return not request.congested
         if data:
             block = self._splitter.feed(data)
         elif self._ends(rest := self._splitter.finish()):
@@ -163,10 +158,7 @@ class Relay:
 
     def _sift(self, block: bytes) -> bytes:
         """What the client gets of a block: nearly always all of it."""
-        if _matters(block):
-            return self._look(block)
-        self._usual.learn(block)
-        return block
+        return self._look(block) if _matters(block) else block
 
     def _look(self, block: bytes) -> bytes:
         """Goes through a block's events from the first that matters; returns what the client gets of it."""

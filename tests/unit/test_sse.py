@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, Usual, data_of, events, json_of, start_of_event
+from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of, start_of_event
 
 LINES = st.lists(
     st.sampled_from([b"data: {}", b"data:x", b": comment", b"event: e", b"id: 1", "data: é\u2028".encode()]),
@@ -39,52 +38,6 @@ def test_any_cut_gives_the_same_events(case):
         starts = [0, *accumulate(len(event) for event in events(block))][:-1]
         for at in range(len(block)):
             assert start_of_event(block, at) in [start for start in starts if start <= at]
-
-
-def chunk(text: object, *, more: str = "") -> bytes:
-    """An event as upstreams send them."""
-    return f'data: {{"choices":[{{"delta":{{"content":{orjson.dumps(text).decode()}}}}}]{more}}}\n\n'.encode()
-
-
-@given(st.text(), st.text(), st.sampled_from(["", ',"usage":null', ',"logprobs":"}{"']))
-def test_an_event_that_differs_in_its_text_alone_is_usual(first, second, more):
-    usual = Usual()
-    assert not usual.covers(chunk(first, more=more))
-    usual.learn(chunk(first, more=more))
-    if '"' not in first and '"' not in second:
-        assert usual.covers(chunk(second, more=more))
-
-
-@given(st.text(), st.data())
-def test_what_is_usual_holds_nothing_else(text, data):
-    usual = Usual()
-    usual.learn(chunk(text))
-    seen = chunk(data.draw(st.text()))
-    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(seen))] * 2)))
-    fillings = b"", b'"', b'","usage":{', b'"}},"error":{', b"\n\ndata: [DONE]\n\n", b"error"
-    seen = seen[:start] + data.draw(st.sampled_from(fillings)) + seen[end:]
-    if usual.covers(seen):
-        (event,) = events(seen)
-        inner = event[len(b'data: {"choices":[{"delta":{"content":"') : -len(b'"}}]}\n\n')]
-        assert b'"' not in inner
-        assert b"\n" not in inner
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        chunk("a") + chunk("b"),
-        chunk("a").replace(b"\n", b"\r\n"),
-        b'data: {"object":"chat.completion.chunk"}\n\n',
-        b": a comment\n\n",
-        b'data: {"content":"without end\n\n',
-    ],
-)
-def test_what_is_not_one_event_with_a_text_makes_nothing_usual(block):
-    usual = Usual()
-    usual.learn(block)
-    assert not usual.covers(block)
-    assert not usual.covers(block[:-1])
 
 
 def test_the_incomplete_end_is_held_back():
