@@ -35,7 +35,7 @@ from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
 
 SILENCE = 3.0
-"""Seconds after which a worker that says nothing is taken for dead; a living one speaks every 0.1 s."""
+"""Seconds after which a worker that says nothing is taken for dead; a living one speaks every second."""
 
 END = b"# EOF\n"
 
