@@ -74,7 +74,7 @@ class Gathering:
         self.changed: Callable[[str], None] = lambda rollout: None
         """Told of a rollout whose evidence has changed in the store."""
         self.news = asyncio.Event()
-        """Set while anything may wait."""
+        """Set while anything waits."""
         self._sender = urandom(8)
         self._surplus = Surplus()
         self._epochs: dict[tuple[str, int], _Epoch] = {}
@@ -120,7 +120,8 @@ class Gathering:
         if alone:
             count_alone(epoch.tally, group, alone)
             epoch.tallied = True
-        self.news.set()
+        if epoch.holds:  # what brings nothing new, as most do that come often, wakes nobody
+            self.news.set()
         if dropped:
             self._dropped(dropped)
 

@@ -36,7 +36,7 @@ class Child:
 
     `greeting` makes the first message of each life. `descriptors` maps option names to inherited descriptors,
     which stay open here, so that a successor goes on with them. `on_message` gets what the child says. A
-    `prompt` child gets a core as soon as it has something to do.
+    `prompt` child gets a core as soon as it has something to do; others stand back.
     """
 
     def __init__(

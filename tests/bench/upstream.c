@@ -127,7 +127,7 @@ static int take_request(struct connection *connection)
     const char *path = input + 5;
     uint64_t delay = strncmp(path, "/delay-", 7) == 0 ? strtoul(path + 7, NULL, 10) * MILLISECOND : 0;
     connection->pace = strncmp(path, "/pace-", 6) == 0 ? (uint64_t)(strtod(path + 6, NULL) * MILLISECOND) : 0;
-    connection->due = now_ns();
+    connection->due = connection->pace ? now_ns() : 0;
     connection->answer = &plain;
     if (memmem(body, length, "\"stream\":true", 13))
         connection->answer = memmem(body, length, "\"include_usage\":true", 20) ? &stream_with_usage : &stream;

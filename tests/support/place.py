@@ -7,12 +7,13 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.store.base import Document, Entry, Handle, Lease, Store, StoreError, Unavailable
+from gateway.store.base import Document, Entry, Handle, Lease, Store, Unavailable
 from gateway.store.registry import make
 from routing.evidence.cells import Evidence
 from routing.evidence.ending import Ending, exposed
@@ -117,12 +118,7 @@ async def heard(news: AsyncIterator[str], name: str) -> None:
 async def persistently(store: Store, parts: list[list[tuple[UnitKey, Fact]]]) -> None:
     """Applies facts as the control plane does: one batch after the other, each until it is taken."""
     for part in parts:
-        while True:
-            try:
-                await store.apply(ROLLOUT, 1, by_unit(part))
-                break
-            except StoreError:
-                await asyncio.sleep(random.random() / 100)
+        await answered(partial(store.apply, ROLLOUT, 1, by_unit(part)))
 
 
 REQUEST = Handle(1_764_000_000_000, b"n" * 12)
@@ -164,7 +160,7 @@ async def refused(call: Awaitable[Any]) -> Unavailable:
 
 
 async def answered(call: Callable[[], Awaitable[Any]]) -> Any:
-    """What a call returns that can be answered again; asked anew where a busy machine takes too long."""
+    """What a call returns in the end, made again as often as the store is away or the machine too busy."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
