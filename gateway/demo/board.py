@@ -123,6 +123,7 @@ class Board:
 def _row(segment: str, variant: str, weight: float, tally: _Tally, total: int) -> Row:
     answered = tally.passed + tally.failed
     each = tally.cost / tally.priced if tally.priced else None
+    tries = answered / tally.passed if tally.passed else None  # 1.0 exactly where every answer passes
     return Row(
         segment=segment,
         variant=variant,
@@ -137,7 +138,7 @@ def _row(segment: str, variant: str, weight: float, tally: _Tally, total: int) -
         latency_p50=percentile(tally.seconds, 0.50),
         latency_p95=percentile(tally.seconds, 0.95),
         cost_per_request=each,
-        cost_per_success=each * answered / tally.passed if each is not None and tally.passed else None,
+        cost_per_success=each * tries if each is not None and tries is not None else None,
     )
 
 

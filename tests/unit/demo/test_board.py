@@ -6,6 +6,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.demo.board import Answered, Board, percentile, wilson
 from gateway.demo.child import gateway
@@ -55,6 +57,22 @@ def test_an_unknown_cost_is_not_a_free_one() -> None:
     board.add(answered(cost=None))
     row = board.rows()[1]
     assert row.passed == 1 and row.cost_per_request is None and row.cost_per_success is None
+
+
+@given(st.floats(1e-9, 1.0), st.integers(0, 100), st.integers(0, 100))
+def test_a_success_costs_no_less_than_a_request(cost: float, unpriced: int, failures: int) -> None:
+    """Not by the last bit either, where everything passes and streams have no cost."""
+    board = Board([("hard", "base")])
+    board.add(answered(cost=cost))
+    for _ in range(unpriced):
+        board.add(answered(cost=None))
+    row = board.rows()[0]
+    assert row.cost_per_success == row.cost_per_request
+    for _ in range(failures):
+        board.add(answered(reason="wrong_answer"))
+    row = board.rows()[0]
+    assert row.cost_per_success is not None and row.cost_per_request is not None
+    assert row.cost_per_success >= row.cost_per_request
 
 
 def test_percentiles() -> None:
