@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 TOGETHER: Final = 12
 """Writes that leave together: with four a busy worker pays for more wake-ups, without end a crowd stays."""
-log = logging.getLogger("headgate.worker")
+log: Final = logging.getLogger("headgate.worker")
 
 
 class Writer(Protocol):

@@ -77,8 +77,8 @@ def disjoint(prompt: int, completion: int, total: int, cached: int, reasoning: i
     return Usage(prompt - cached, cached, completion - reasoning, reasoning)
 
 
-_CHAT = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
-_RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
+_CHAT: Final = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+_RESPONSES: Final = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
 
 
 def cost_usd(usage: Usage, price: Price) -> float:

@@ -26,7 +26,7 @@ from routing.sticky import bucket, check_key
 
 PIN: Final = b"x-headgate-variant"
 
-_model_name = re.compile(r"[A-Za-z0-9._:/@-]{1,256}").fullmatch
+_model_name: Final = re.compile(r"[A-Za-z0-9._:/@-]{1,256}").fullmatch
 """What may follow `upstream/`: it comes back in a response header."""
 
 

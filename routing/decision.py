@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from routing.snapshot import Route, Segment, Variant
 
 
@@ -89,5 +91,5 @@ class Decision:
         )  # fmt: skip
 
 
-COMPARED = ("none", "compared", "carried", "pinned", "breaker")
+COMPARED: Final = ("none", "compared", "carried", "pinned", "breaker")
 """Every value of `Decision.compared`; the request id carries its index, so new ones go to the end."""

@@ -61,7 +61,7 @@ CONSEQUENCES: Final = {
     Result.CANCELLED: NOTHING,
 }
 
-SOON = 1.0
+SOON: Final = 1.0
 """Seconds of `retry-after` up to which a 429 is worth a retry of the same variant."""
 
 

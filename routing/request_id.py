@@ -27,9 +27,11 @@ from routing.decision import COMPARED, Decision
 from routing.snapshot import Key, Rollout
 
 VERSION: Final = b"\x01"
-MAX_SUBKEYS = 1024
+MAX_SUBKEYS: Final = 1024
 """Processes whose subkeys are remembered; older ones are derived again."""
-_KEY_END, _HEAD, _NONCE_END = 4, 10, 22
+_KEY_END: Final = 4
+_HEAD: Final = 10
+_NONCE_END: Final = 22
 _CHANCE: Final = 22
 _UNIT: Final = (1 << 64) - 1
 _layout: Final = Struct(">QIIIIIIBBBQ")
@@ -156,8 +158,8 @@ def nonce_of(token: str) -> bytes:
     return urlsafe_b64decode(token)[_HEAD:_NONCE_END]
 
 
-_spelling = re.compile(r"[A-Za-z0-9_-]{108}", re.ASCII).fullmatch
-_DECOY = bytes(32)
+_spelling: Final = re.compile(r"[A-Za-z0-9_-]{108}", re.ASCII).fullmatch
+_DECOY: Final = bytes(32)
 
 
 def _key_id(key: bytes) -> bytes:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 BASIS_POINTS: Final = 10_000
 """A whole, in basis points: weights have a resolution of 0.01 %."""
 
-ENDPOINTS = frozenset(("chat", "completions", "embeddings", "responses"))
+ENDPOINTS: Final = frozenset(("chat", "completions", "embeddings", "responses"))
 """What a request may ask of a variant."""
 
-NATIVE = "gemini-native"
+NATIVE: Final = "gemini-native"
 """The provider of Gemini's native API, which configurations write as `provider: gemini, api: native`."""
-TRANSLATED = frozenset((NATIVE, "litellm"))
+TRANSLATED: Final = frozenset((NATIVE, "litellm"))
 """Providers that cannot work before litellm has been loaded."""
 
 
@@ -167,8 +167,8 @@ class Segment(Frozen):
     shadow: Shadow | None = None
 
 
-STEPS = 12
-BUCKETS = {
+STEPS: Final = 12
+BUCKETS: Final = {
     "codeforces": tuple(float(rating) for rating in range(1000, 3600, 200)),
     "baekjoon": (5.0, 10.0, 15.0, 20.0, 25.0, 30.0),
     "label": (1.0, 2.0, 3.0),

@@ -13,7 +13,7 @@ from routing.difficulty.explicit import UNKNOWN
 from routing.request_id import Identity, Sealer, fields_of
 from routing.snapshot import Key, Rollout
 
-STATUSES = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
+STATUSES: Final = ("ok", "client_error", "upstream_error", "timeout", "cancelled", "shed")
 
 
 class Judged(NamedTuple):

@@ -6,7 +6,7 @@ The common shape is read in one step; whatever else an upstream sends as usage i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -62,8 +62,8 @@ def broke_down(error: Any) -> bool:
     return code is None or code in BREAKDOWNS
 
 
-FAILED = "failed"
-BREAKDOWNS = frozenset(("server_error", "rate_limit_exceeded", "vector_store_timeout"))
+FAILED: Final = "failed"
+BREAKDOWNS: Final = frozenset(("server_error", "rate_limit_exceeded", "vector_store_timeout"))
 """Codes of a failed response; all others find fault with the request: its prompt, its images."""
 
 

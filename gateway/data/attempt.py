@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
 
-MAX_ERROR_BODY = 1024 * 1024
+MAX_ERROR_BODY: Final = 1024 * 1024
 
 
 class Seen(Protocol):

@@ -7,7 +7,7 @@ are carried out, within the route's retries, the worker's retry budget and one o
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from gateway.clock import monotonic
 from gateway.data.account import Account
@@ -26,12 +26,12 @@ from routing.decision import Decision
 from routing.fallback import NOTHING, Consequence, Result, after
 from routing.snapshot import Rollout, Variant
 
-RETRY_SHARE = 0.2
+RETRY_SHARE: Final = 0.2
 """Retries that every request pays in for."""
-RETRIES_A_SECOND = 2.0
+RETRIES_A_SECOND: Final = 2.0
 """Retries that there are besides, so that a quiet worker has some."""
-RETRY_BURST = 10.0
-TICK = 0.001
+RETRY_BURST: Final = 10.0
+TICK: Final = 0.001
 """Seconds by which the event loop's timers may be early."""
 
 
@@ -154,21 +154,19 @@ class Attempts:
     async def _retry(self, attempt: Attempt, call: Call) -> tuple[Attempt, Consequence]:
         """Retries with the same variant while its result allows, and what may follow the last of them."""
         follows = self._after(attempt)
-        while (
-            follows.retry
-            and self._retries
-            and self._admits(attempt.variant)
-            and self._budget.take(monotonic())
-        ):
-            self._retries -= 1
+        while follows.retry and self._retries and self._in_time(attempt) and self._budget.take(monotonic()):
             if attempt.result is Result.RATE_LIMITED:
-                wait = attempt.retry_after or 0.0
-                if monotonic() + wait >= self._deadline:
-                    break
-                await asyncio.sleep(wait + TICK)
+                await asyncio.sleep(_asked_to_wait(attempt) + TICK)
+            if not self._admits(attempt.variant):  # last of all: a probe that was admitted has to be sent
+                break
+            self._retries -= 1
             attempt = await self._attempt(attempt.variant, call)
             follows = self._after(attempt)
         return attempt, follows
+
+    def _in_time(self, attempt: Attempt) -> bool:
+        """Whether there is time for another call, after the wait that the upstream asked for."""
+        return monotonic() + _asked_to_wait(attempt) < self._deadline
 
     def _after(self, attempt: Attempt) -> Consequence:
         if monotonic() >= self._deadline:
@@ -239,3 +237,8 @@ class Attempts:
         breaker = self._breakers.get(attempt.variant.name)
         if breaker is not None:
             breaker.ended(attempt.result, attempt.started + seconds)
+
+
+def _asked_to_wait(attempt: Attempt) -> float:
+    """Seconds."""
+    return attempt.retry_after or 0.0 if attempt.result is Result.RATE_LIMITED else 0.0

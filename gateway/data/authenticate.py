@@ -10,7 +10,7 @@ from gateway.data.head import Head
 from gateway.data.table import Table
 from routing.snapshot import Key
 
-EVERY_SCOPE = frozenset(("chat", "outcomes", "pin", "direct", "passthrough", "admin:read", "admin"))
+EVERY_SCOPE: Final = frozenset(("chat", "outcomes", "pin", "direct", "passthrough", "admin:read", "admin"))
 LOCAL: Final = Key(name="local", application="local", application_hash=0, scopes=EVERY_SCOPE)
 """Who calls from this machine when no keys are configured."""
 

@@ -14,7 +14,6 @@
     └── Shortly               503  with retry-after
         ├── Unwritten              outcome_not_written
         ├── Unlocated              response_not_located
-        ├── NoUpstream             no_upstream_available
         └── Overloaded             overloaded
             └── Leaving            the same, because this process is being stopped
 
@@ -195,10 +194,3 @@ class Leaving(Overloaded):
     """This worker is being stopped, and the request took longer than it may."""
 
     message = "The gateway is restarting. Try again shortly."
-
-
-class NoUpstream(Shortly):
-    """Nothing could be tried."""
-
-    code = "no_upstream_available"
-    message = "No upstream of this route can be tried now."

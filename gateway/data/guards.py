@@ -19,7 +19,9 @@ RESERVED_TIME: Final = 2.0
 MAX_HEADERS: Final = 128
 NEVER: Final = float("inf")
 
-SINGLE = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding"))
+SINGLE: Final = frozenset(
+    (b"host", b"content-length", b"content-type", b"authorization", b"transfer-encoding")
+)
 """Headers that may not be repeated."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import ceil
 from time import time
+from typing import Final
 
 from gateway.data.errors import GatewayError, Overloaded, RateLimited, UpstreamError, UpstreamTimeout
 from gateway.data.headers import passed_errors
@@ -16,7 +17,7 @@ from gateway.data.retry_after import retry_after
 from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
 from routing.fallback import Result, of_status
 
-LONGEST_WAIT = 86_400
+LONGEST_WAIT: Final = 86_400
 """Seconds of `retry-after` that a client is told at most."""
 
 

@@ -89,4 +89,6 @@ REMEMBERED: Final = 16
 DIGITS: Final = 15
 ZERO: Final = 0x30
 NINE: Final = 0x39
-_length = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % DIGITS, re.IGNORECASE).search
+_length: Final = re.compile(
+    rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % DIGITS, re.IGNORECASE
+).search

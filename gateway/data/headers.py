@@ -10,20 +10,20 @@ from gateway.data.account import Account
 from gateway.data.head import Head
 from gateway.data.table import Table
 
-FORWARDED = frozenset(
+FORWARDED: Final = frozenset(
     (b"content-type", b"accept", b"user-agent", b"openai-beta", b"idempotency-key", b"x-client-request-id",
      b"traceparent")
 )  # fmt: skip
 """Request headers that an upstream may see; `x-simulated-*` too, when it is a simulated one."""
-COPIED = frozenset((b"content-type", b"user-agent", b"openai-beta"))
+COPIED: Final = frozenset((b"content-type", b"user-agent", b"openai-beta"))
 """What of these goes with a copy: not what would make it the same request, or part of a trace."""
-DOWNLOADED = frozenset((b"content-disposition", b"content-encoding", b"etag", b"last-modified"))
+DOWNLOADED: Final = frozenset((b"content-disposition", b"content-encoding", b"etag", b"last-modified"))
 """Response headers that describe a file."""
-_PASSED = (b"openai-", b"x-ratelimit-", b"retry-after")
+_PASSED: Final = (b"openai-", b"x-ratelimit-", b"retry-after")
 _VALIDATE: Final = b"x-headgate-validate: 1\r\n"
-REMEMBERED = 500
+REMEMBERED: Final = 500
 """Sets of header names for which a filter remembers what passes …"""
-LONGEST = 1024
+LONGEST: Final = 1024
 """… unless a set has more bytes than this."""
 
 
@@ -122,16 +122,16 @@ def _untraced(passes: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 
 _to_client: Final = Filter(_passed)
-passed_errors = Filter(_passed_with_error).lines
+passed_errors: Final = Filter(_passed_with_error).lines
 """What of an upstream's lines goes with an error of our own: not its body's type, nor when to retry."""
-downloaded_headers = Filter(_downloaded).lines
+downloaded_headers: Final = Filter(_downloaded).lines
 """What passes of an answer that may be a file."""
-_to_upstream = Filter(_forwarded).lines
-_to_upstream_traced = Filter(_untraced(_forwarded)).lines
-_to_simulated = Filter(_forwarded_to_simulated).lines
-_copy_to_upstream = Filter(_copied).lines
-_copy_to_simulated = Filter(_copied_to_simulated).lines
-_to_simulated_traced = Filter(_untraced(_forwarded_to_simulated)).lines
+_to_upstream: Final = Filter(_forwarded).lines
+_to_upstream_traced: Final = Filter(_untraced(_forwarded)).lines
+_to_simulated: Final = Filter(_forwarded_to_simulated).lines
+_copy_to_upstream: Final = Filter(_copied).lines
+_copy_to_simulated: Final = Filter(_copied_to_simulated).lines
+_to_simulated_traced: Final = Filter(_untraced(_forwarded_to_simulated)).lines
 
 
 def passed_headers(headers: dict[bytes, bytes]) -> bytes:

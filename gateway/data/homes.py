@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from gateway.channel.homes import Asked, Made, Told, encode
 from gateway.channel.link import Kind
+from gateway.data.questions import AGAIN, Questions
 from routing import home
 from routing.home import Home, name_of
 
 REMEMBERED = 10_000
 """Responses that a worker remembers by itself: a few hundred bytes each."""
-PATIENCE = 3.0
-"""Seconds that an answer may take."""
-AGAIN = 0.05
-"""Seconds after which what found no room in the channel is sent again …"""
 UNSENT = 10_000
-"""… of so many at most."""
+"""What was made and found no room in the channel: so many are sent again."""
 
 
 class Unsure(Exception):
@@ -41,7 +39,7 @@ class Homes:
         self._send = send
         self._lost = lost
         self._known: dict[bytes, Home] = {}
-        self._open: dict[int, tuple[bytes, asyncio.Future[Told | None]]] = {}
+        self._questions: Questions[int, Told] = Questions(partial(send, Kind.WHERE))
         self._asked = 0
         self._unsent: list[bytes] = []
 
@@ -59,17 +57,8 @@ class Homes:
         known = self._known.get(name)
         if known is not None:
             return known
-        loop = asyncio.get_running_loop()
         self._asked += 1
-        number, answer = self._asked, loop.create_future()
-        self._open[number] = encode(Asked(number, name)), answer
-        giving_up = loop.call_later(PATIENCE, _give_up, answer)
-        try:
-            self._ask(number)
-            told = await answer
-        finally:
-            giving_up.cancel()
-            del self._open[number]
+        told = await self._questions.ask(self._asked, encode(Asked(self._asked, name)))
         if told is None or not told.sure:
             raise Unsure
         found = _read(told.home)
@@ -79,19 +68,11 @@ class Homes:
 
     def told(self, answer: Told) -> None:
         """The control plane has answered."""
-        _, waiting = self._open.get(answer.number, (b"", None))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        self._questions.answered(answer.number, answer)
 
     def again(self) -> None:
         """There is another control plane: it may not have been asked."""
-        for number in self._open:
-            self._ask(number)
-
-    def _ask(self, number: int) -> None:
-        message, answer = self._open.get(number, (b"", None))
-        if answer is not None and not answer.done() and not self._send(Kind.WHERE, message):
-            asyncio.get_running_loop().call_later(AGAIN, self._ask, number)
+        self._questions.again()
 
     def _remember(self, name: bytes, its: Home) -> None:
         self._known.pop(name, None)
@@ -123,8 +104,3 @@ def _read(written: bytes) -> Home | None:
         return home.decode(written) if written else None
     except msgspec.DecodeError:
         return None
-
-
-def _give_up(answer: asyncio.Future[Told | None]) -> None:
-    if not answer.done():
-        answer.set_result(None)

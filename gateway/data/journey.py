@@ -61,8 +61,8 @@ from routing.sticky import conversation_of
 OUTCOMES: Final = b"/v1/outcomes"
 JSON: Final = b"content-type: application/json\r\n"
 MAX_ITEMS: Final = 1_000_000
-WITHHELD = "The model's upstream withheld its answer: its content filter stepped in."
-log = logging.getLogger("headgate.worker")
+WITHHELD: Final = "The model's upstream withheld its answer: its content filter stepped in."
+log: Final = logging.getLogger("headgate.worker")
 
 
 class Service(Serving):

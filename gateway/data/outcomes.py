@@ -1,13 +1,12 @@
 """Outcomes that applications report: read here, handed to the control plane, answered when they are durable.
 
-The one thing in the data plane that waits for storage, and never for longer than PATIENCE. A control plane
-that dies in between is succeeded within a second or so; what it left unanswered is handed in again under the
-same id, so that it counts once whichever of the two wrote it down.
+The one thing in the data plane that waits for storage, and not for long. What a control plane that dies has
+left unanswered is handed in again under the same id, so that it counts once whichever of the two wrote it
+down.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +15,8 @@ import orjson
 
 from gateway.channel.outcomes import Handed, Receipts, Reported, encode
 from gateway.data.errors import GatewayError, InvalidRequest, Unwritten
+from gateway.data.questions import Questions
 
-PATIENCE = 3.0
-"""Seconds that a report waits to be written down."""
-AGAIN = 0.05
-"""Seconds after which what found no room in the channel is sent again."""
 LARGEST = 1_000
 """Reports in one request."""
 MAX_ITEMS = 1_000_000
@@ -98,45 +94,23 @@ class Reports:
     """
 
     def __init__(self, send: Callable[[bytes], bool]) -> None:
-        self._send = send
-        self._open: dict[str, tuple[bytes, asyncio.Future[tuple[str, ...]]]] = {}
+        self._questions: Questions[str, tuple[str, ...]] = Questions(send)
 
     async def hand_in(self, application: int, reports: tuple[Reported | None, ...]) -> tuple[str, ...]:
         """What became of each report, once that is durable. Raises Unwritten."""
-        loop = asyncio.get_running_loop()
         handed = Handed(os.urandom(8).hex(), application, reports)
-        message, answer = encode(handed), loop.create_future()
-        self._open[handed.id] = message, answer
-        giving_up = loop.call_later(PATIENCE, _give_up, answer)
-        try:
-            self._hand(message, answer)
-            statuses: tuple[str, ...] = await answer
-        finally:
-            giving_up.cancel()
-            del self._open[handed.id]
+        statuses = await self._questions.ask(handed.id, encode(handed))
         if not statuses:
             raise Unwritten
         return statuses
 
-    def _hand(self, message: bytes, answer: asyncio.Future[tuple[str, ...]]) -> None:
-        if not answer.done() and not self._send(message):
-            asyncio.get_running_loop().call_later(AGAIN, self._hand, message, answer)
-
     def answered(self, receipts: Receipts) -> None:
         """The control plane has written some down, or said that it cannot."""
-        _, answer = self._open.get(receipts.id, (b"", None))
-        if answer is not None and not answer.done():
-            answer.set_result(receipts.statuses)
+        self._questions.answered(receipts.id, receipts.statuses)
 
     def again(self) -> None:
-        """There is another control plane: it may not know what its predecessor was told."""
-        for message, answer in self._open.values():
-            self._hand(message, answer)
-
-
-def _give_up(answer: asyncio.Future[tuple[str, ...]]) -> None:
-    if not answer.done():
-        answer.set_result(())
+        """There is another control plane: what its predecessor left unanswered is handed in again."""
+        self._questions.again()
 
 
 def receipts(reports: tuple[Reported | None, ...], statuses: tuple[str, ...], *, single: bool) -> bytes:

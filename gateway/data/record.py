@@ -19,7 +19,7 @@ from gateway.data.account import Account, Judged
 from routing.decision import Decision, Score
 from routing.difficulty.explicit import UNKNOWN
 
-FLUSH = 0.1
+FLUSH: Final = 0.1
 """Seconds between two messages."""
 MAX_EXPOSURES: Final = 20_000
 """Exposures held between two flushes; beyond it they are dropped and counted."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.data.errors import GatewayError, InsufficientScope, InvalidRequest, NotFound
 from routing.errors import (
     ForbiddenPin,
@@ -13,7 +15,7 @@ from routing.errors import (
     UnsupportedEndpoint,
 )
 
-REFUSALS: dict[type[RoutingError], tuple[type[GatewayError], str | None]] = {
+REFUSALS: Final[dict[type[RoutingError], tuple[type[GatewayError], str | None]]] = {
     UnknownModel: (NotFound, "model_not_found"),
     ForbiddenPin: (InsufficientScope, None),
     UnknownVariant: (InvalidRequest, None),

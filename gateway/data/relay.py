@@ -23,8 +23,8 @@ from routing.snapshot import Variant
 from routing.text import estimated_tokens
 
 DONE: Final = b"[DONE]"
-BROKE_OFF = "The model's upstream broke off in the middle of its answer."
-_USAGE = re.compile(rb'"usage"\s*:\s*(?!null)[^\s]')
+BROKE_OFF: Final = "The model's upstream broke off in the middle of its answer."
+_USAGE: Final = re.compile(rb'"usage"\s*:\s*(?!null)[^\s]')
 
 
 class Interrupted(Exception):

@@ -6,7 +6,7 @@ No `[DONE]` ends them but an event that says how the response ended. Usage is in
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -19,9 +19,9 @@ from gateway.sse import data_of, events
 from routing.cost import usage_of
 from routing.fallback import Result
 
-_MATTERS = re.compile(rb'"(?:response\.(?:completed|incomplete|failed|cancelled)|error)"').search
+_MATTERS: Final = re.compile(rb'"(?:response\.(?:completed|incomplete|failed|cancelled)|error)"').search
 """Within a text its quotes would be escaped."""
-_NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,15})')
+_NUMBER: Final = re.compile(rb'"sequence_number"\s*:\s*(\d{1,15})')
 
 
 class ResponseRelay(Relay):

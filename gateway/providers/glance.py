@@ -16,7 +16,7 @@ from gateway.sse import CR
 REMEMBERED: Final = 8
 """Heads of one upstream that are remembered: it has few kinds, unless they are endless."""
 OK: Final = b"HTTP/1.1 200 "
-UNUSUAL = frozenset((b"transfer-encoding", b"upgrade", b"trailer"))
+UNUSUAL: Final = frozenset((b"transfer-encoding", b"upgrade", b"trailer"))
 """Names that bring another framing with them."""
 CLEAN: Final = bytes(code if code in b"\r\n" or 0x1F < code != 0x7F else 0 for code in range(0x100))
 """Control characters become zeros."""

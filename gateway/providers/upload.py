@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from gateway.clock import monotonic
 from gateway.outbox import Outbox
@@ -16,7 +16,7 @@ from gateway.providers.exchange import Exchange
 from gateway.providers.glance import Glance
 from routing.fallback import Result
 
-HIGH_WATER = 256 * 1024
+HIGH_WATER: Final = 256 * 1024
 """Bytes that wait to be taken by the upstream, beyond which the client has to wait."""
 
 

@@ -29,13 +29,15 @@ def _tiers() -> dict[str, float]:
 WORDS: Final = {"baekjoon": _tiers(), "label": {"easy": 1.0, "medium": 2.0, "hard": 3.0}}
 """Per scale, what is written in words; these scales know whole numbers only."""
 
-BAEKJOON: Line = (
+BAEKJOON: Final[Line] = (
     (1.0, 5.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0),
     (800.0, 1000.0, 1250.0, 1400.0, 1650.0, 1950.0, 2350.0, 2850.0, 3500.0),
 )
 """Tiers, and the Codeforces ratings of about the same difficulty; solvers of both judges place them so."""
-MEDIUM, HARD = 1400.0, 2000.0
-"""Codeforces ratings from which on a problem is medium, and hard."""
+MEDIUM: Final = 1400.0
+"""The Codeforces rating from which on a problem is medium …"""
+HARD: Final = 2000.0
+"""… and hard."""
 
 
 def rating_of(difficulty: Difficulty, value: Any) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from routing.decision import Score
 from routing.difficulty.estimate import FAILED, Estimate, Estimator
@@ -22,11 +22,11 @@ from routing.difficulty.scales import converted
 from routing.frozen import Frozen
 from routing.snapshot import Difficulty
 
-ESTIMATE = "estimate"
+ESTIMATE: Final = "estimate"
 """The source of an estimated score."""
-NO_MODEL = "no_model"
+NO_MODEL: Final = "no_model"
 """Why there is no estimate while the model's file cannot be used."""
-SHOWN = 20
+SHOWN: Final = 20
 """Contributions that are told one by one."""
 
 

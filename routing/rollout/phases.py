@@ -23,7 +23,6 @@ Cause = Literal[
     "set_weight", "settled",
 ]  # fmt: skip
 """Why a rollout moved: what was found, or what a person asked for. The values label a metric."""
-CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 ACTIONS: tuple[Cause, ...] = ("promote", "pause", "resume", "abort", "retry", "undo", "set_weight")
 """What a person may ask for."""

@@ -44,6 +44,11 @@ def forgiving(shared_upstream, tmp_path):
     yield from serve(shared_upstream, tmp_path, "breaker: {pause: 50ms}")
 
 
+@pytest.fixture
+def hasty(shared_upstream, tmp_path):
+    yield from serve(shared_upstream, tmp_path, "breaker: {pause: 50ms}\n    timeouts: {total: 900ms}")
+
+
 def serve(upstream, place, rule):
     config = place / "headgate.yaml"
     hashes = {name: hash_of(key) for name, key in KEYS.items()}
@@ -104,6 +109,16 @@ def test_a_probe_succeeds_when_its_stream_begins(forgiving, upstream):
         ask(forgiving, "pair")
     upstream.script = lambda received: stream(event("fine"))
     forgiving.wait_until(lambda: "x-headgate-breaker" not in ask(forgiving, "pair", stream=True).headers)
+
+
+def test_a_probe_that_there_is_no_time_to_repeat_is_not_waited_for(hasty, upstream):
+    upstream.script = failing("pair-first")
+    hasty.wait_until(lambda: "x-headgate-breaker" in ask(hasty, "pair").headers)
+    upstream.script = lambda received: answer(status=429, body=b"{}", headers={"retry-after": "1"})
+    before = calls(upstream, "pair-first")
+    hasty.wait_until(lambda: ask(hasty, "pair") and calls(upstream, "pair-first") > before)
+    upstream.script = lambda received: answer("fine")
+    hasty.wait_until(lambda: "x-headgate-breaker" not in ask(hasty, "pair").headers)
 
 
 def test_a_single_variant_is_tried_whatever_happens(gateway, upstream):

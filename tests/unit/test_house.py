@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,9 @@ HEAVY = {
     "prometheus_client", "pydantic", "redis", "rich", "yaml",
 }  # fmt: skip
 """What a worker must not load: memory and start-up time that every worker would pay."""
+
+ALIAS = re.compile(r"[A-Z][a-z]\w*|[A-Z]")
+"""How the name of a type is written, or of a variable for one."""
 
 
 class Import(NamedTuple):
@@ -253,6 +257,20 @@ def test_no_class_of_a_compiled_file_has_none_for_a_default(path: Path) -> None:
         if "NamedTuple" not in map(_last_name, node.bases) and not node.decorator_list
         for line in node.body
         if isinstance(getattr(line, "value", None), ast.Constant) and line.value.value is None
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", [Path(name) for name in COMPILED], ids=str)
+def test_constants_of_a_compiled_file_are_final(path: Path) -> None:
+    """Others are looked up in the module's dictionary each time; types and their aliases may be."""
+    wrong = [
+        f"{path}:{line.lineno}"
+        for line in tree_of(path).body
+        if isinstance(line, ast.Assign)
+        and not (isinstance(line.targets[0], ast.Name) and ALIAS.fullmatch(line.targets[0].id))
+        or isinstance(line, ast.AnnAssign)
+        and not ast.unparse(line.annotation).startswith("Final")
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-import gateway.data.homes as module
+import gateway.data.questions as module
 from gateway.channel.homes import Told, decode_asked, decode_made
 from gateway.channel.link import Kind
 from gateway.data.homes import Homes, Unsure
