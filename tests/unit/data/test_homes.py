@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-import gateway.data.questions as module
 from gateway.channel.homes import Told, decode_asked, decode_made
 from gateway.channel.link import Kind
+from gateway.data import homes, questions
 from gateway.data.homes import Homes, Unsure
 from routing.home import Home, encode, name_of
 
@@ -96,7 +96,7 @@ async def test_a_store_that_is_away(channel: Channel) -> None:
 
 
 def test_a_control_plane_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    monkeypatch.setattr(questions, "PATIENCE", 0.01)
 
     async def test(channel: Channel) -> None:
         with pytest.raises(Unsure):
@@ -121,8 +121,8 @@ async def test_what_finds_no_room_is_sent_when_there_is_some(channel: Channel) -
 
 
 def test_what_is_held_and_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "UNSENT", 2)
-    monkeypatch.setattr(module, "REMEMBERED", 2)
+    monkeypatch.setattr(homes, "UNSENT", 2)
+    monkeypatch.setattr(homes, "REMEMBERED", 2)
 
     async def test(channel: Channel) -> None:
         channel.room = False
