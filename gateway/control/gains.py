@@ -23,7 +23,7 @@ from routing.difficulty.thresholds import Told, sample_of
 from routing.snapshot import BASIS_POINTS, Snapshot
 
 SILENCE = 3.0
-"""Seconds after which a worker that says nothing is taken for gone: nobody would read what it is told."""
+"""Seconds after which a worker that says nothing is taken for dead; a living one speaks every second."""
 ENOUGH = 50
 """Figures of a task from which on it can be said whether it has drifted."""
 

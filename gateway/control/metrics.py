@@ -29,13 +29,10 @@ from gateway.control.difficulty_series import difficulty_families
 from gateway.control.exemplars import Exemplars
 from gateway.control.exposition import CLASSIC, OPENMETRICS, Exposition, unit_of, wants_openmetrics
 from gateway.control.exposures import Exposures
-from gateway.control.gains import Drift
+from gateway.control.gains import SILENCE, Drift
 from gateway.control.rollout_series import Shown, families
 from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
-
-SILENCE = 3.0
-"""Seconds after which a worker that says nothing is taken for dead; a living one speaks every second."""
 
 END = b"# EOF\n"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gateway.channel.records import Exposure, Line
+from gateway.control.event_log.making import moment
 from gateway.control.exposures import Exposures
 from gateway.store.base import Handle, Store
 from routing.decision import COMPARED
@@ -45,7 +45,7 @@ def _held(identity: Identity, snapshot: Snapshot) -> dict[str, object]:
     variant = _named(route.variants.values(), identity.variant) if route else None
     callers = {key.application_hash: key.application for key in snapshot.keys.values()}
     return {
-        "time": _time(identity.time / 1000) if identity.time else None,
+        "time": moment(identity.time / 1000) if identity.time else None,
         "application": callers.get(identity.application),
         "route": route.name if route else None,
         "segment": segment.name if segment else None,
@@ -63,7 +63,7 @@ def _reported(outcome: Outcome) -> dict[str, object]:
         "field": outcome.field,
         "value": outcome.value,
         "source": outcome.source,
-        "time": _time(outcome.time / 1000),
+        "time": moment(outcome.time / 1000),
         "contradicted": bool(outcome.contradicted_by),
     }
 
@@ -74,12 +74,8 @@ def _named(things: Any, wanted: int) -> Any:
 
 def _readable(line: Line, exposure: Exposure) -> dict[str, object]:
     fields = msgspec.structs.asdict(line) | msgspec.structs.asdict(exposure)
-    fields["time"] = _time(exposure.time)
+    fields["time"] = moment(exposure.time)
     fields["trace"] = exposure.trace.hex() or None
     fields["task"], fields["figure"] = (exposure.task, exposure.figure) if exposure.task else (None, None)
     fields["cost"] = exposure.cost if exposure.cost >= 0 else None
     return {name: value for name, value in fields.items() if name not in HIDDEN}
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

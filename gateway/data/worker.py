@@ -97,7 +97,6 @@ class Worker:
         self._recorder = Recorder(index, lane)
         self._service: Service | None = None
         self._first: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
-        self._reports: Reports | None = None
         self._server: Accepting | None = None
         self._swept = 0.0
         self._told = 0.0
@@ -117,8 +116,7 @@ class Worker:
         # Only now: what the control plane had sent to our predecessor may be older than what we begin with.
         self._control.listen(self._on_message, lambda: None)
         service.application = make_application(service)
-        service.reports = reports = Reports(partial(self._control.try_send, Kind.OUTCOMES))
-        self._reports = reports
+        service.reports = Reports(partial(self._control.try_send, Kind.OUTCOMES))
         service.homes = Homes(self._control.try_send, self._recorder.lost)
         service.shadows.send = partial(self._control.try_send, Kind.COPIED)
         service.capture = Capture(partial(self._control.try_send, Kind.ANSWER), self._recorder.lost)
@@ -145,10 +143,9 @@ class Worker:
     def _on_message(self, kind: Kind, message: bytes) -> None:
         if kind is Kind.SNAPSHOT:
             self._adopt(pickle.loads(message))
-            if self._reports is not None:
-                self._again(self._reports)  # a control plane begins by telling what is to be served
-        elif kind is Kind.RECEIPTS and self._reports is not None:
-            self._reports.answered(decode_receipts(message))
+            self._again()  # a control plane begins by telling what is to be served
+        elif kind is Kind.RECEIPTS and self._service is not None and self._service.reports is not None:
+            self._service.reports.answered(decode_receipts(message))
         elif kind is Kind.HOME and self._service is not None and self._service.homes is not None:
             self._service.homes.told(wire.decode_told(message))
         elif kind is Kind.THRESHOLDS and self._service is not None:
@@ -162,11 +159,12 @@ class Worker:
         elif kind is Kind.DRAIN:
             self._drain()
 
-    def _again(self, reports: Reports) -> None:
+    def _again(self) -> None:
         """There may be another control plane, which does not know what its predecessor was asked."""
-        reports.again()
-        if self._service is not None and self._service.homes is not None:
-            self._service.homes.again()
+        service = self._service
+        if service is not None and service.reports is not None and service.homes is not None:
+            service.reports.again()
+            service.homes.again()
 
     def _adopt(self, snapshot: Snapshot) -> None:
         """Serves a newer snapshot from the next request on; requests under way keep theirs."""

@@ -60,20 +60,20 @@ class SQLiteStore:
         self._database: sqlite3.Connection | None = None
         self._listeners: set[asyncio.Queue[str]] = set()
 
-    async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Does `work` on the thread. Raises Unavailable."""
+    async def _do(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Does what is asked on the thread. Raises Unavailable."""
         try:
             async with asyncio.timeout(PATIENCE):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._on_thread, ask)
         except TimeoutError:
             raise Unavailable(f"{self._path}: no answer within {PATIENCE} s") from None
         except (sqlite3.Error, OSError, RuntimeError) as error:
             raise Unavailable(f"{self._path}: {error}") from error
 
-    def _work(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _on_thread(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
         if self._database is None:
             self._database = prepare(self._path)
-        return work(self._database)
+        return ask(self._database)
 
     # Documents and their audit log
 
