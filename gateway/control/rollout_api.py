@@ -49,8 +49,13 @@ def add_rollouts(app: FastAPI, plane: Plane, admits: Callable[[frozenset[str]], 
         return _reading(plane, name_of(route, segment))
 
     @app.get("/admin/v1/rollouts/{route}/{segment}/history")
-    async def history(route: str, segment: str, reader: Reader) -> list[Mapping[str, Any]]:
-        """Every transition and change of a verdict that is remembered, the oldest first."""
+    async def history(
+        route: str, segment: str, reader: Reader, records: bool = False
+    ) -> list[Mapping[str, Any]]:
+        """Every transition and change of a verdict that is remembered, the oldest first.
+
+        With `records` each decision comes with what it was made of: base64 of JSON that zlib has compressed.
+        """
         name = name_of(route, segment)
         if name not in plane.rollouts.names:
             raise _unknown()
@@ -59,7 +64,10 @@ def add_rollouts(app: FastAPI, plane: Plane, admits: Callable[[frozenset[str]], 
         except StoreError:
             raise _away() from None
         return [
-            {**line_of(entry.body), "time": moment(entry.time), "authentic": entry.authentic}
+            {
+                **line_of(entry.body, records=records), "time": moment(entry.time),
+                "authentic": entry.authentic,
+            }
             for entry in entries
         ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,19 +32,21 @@ def record(document: Document, plan: Plan, observed: Observed, now: int, step: S
 
 
 def found(step: Step) -> dict[str, Any]:
-    """What a look came to: verdict, E-values, and the document after it."""
+    """What a look came to: verdict, E-values, and the document after it; as JSON gives it back."""
     evaluation = step.evaluation
-    return {
+    plain = {
         "document": step.document.to_json(),
         "evaluation": None if evaluation is None else msgspec.to_builtins(evaluation),
         "transition": None if step.transition is None else step.transition.to_json(int),
     }
+    read: dict[str, Any] = json.loads(json.dumps(plain))  # a tuple comes back as a list
+    return read
 
 
-def replay(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """What comes out when the look is taken again: the same as `recorded["found"]`, bit for bit.
+def look_again(recorded: Mapping[str, Any]) -> tuple[Plan, Step]:
+    """Takes the look again that `recorded` is of: what comes out is what it says was found, bit for bit.
 
-    Raises InvalidDocument, msgspec.ValidationError, ValueError for what is no record.
+    Raises InvalidDocument, or whatever else comes of reading JSON that is no record.
     """
     document, plan = Document.from_json(recorded["document"]), Plan.from_json(recorded["plan"])
     observed = Observed(
@@ -52,4 +55,4 @@ def replay(recorded: Mapping[str, Any]) -> dict[str, Any]:
         Recent(*recorded["baseline"]),
         recorded["largest"],
     )
-    return found(advance(document, plan, observed, recorded["now"]))
+    return plan, advance(document, plan, observed, recorded["now"])

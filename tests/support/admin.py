@@ -49,6 +49,7 @@ class AdminPort:
             return status, {"error": {"message": message, "code": code}}
         if path == BASE:
             return 200, list(self.readings.values())
+        path, _, _ = path.partition("?")
         name, _, last = path.removeprefix(f"{BASE}/").rpartition("/")
         if method == "GET" and last != "history":
             name, last = f"{name}/{last}", ""

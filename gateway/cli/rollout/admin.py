@@ -73,9 +73,12 @@ class Admin:
         """How a rollout stands; `name` is whole."""
         return _reading(self._get(_path(name), name))
 
-    def history(self, name: Name) -> list[Entry]:
-        """Transitions and changes of verdicts that are remembered, the oldest first; `name` is whole."""
-        return _list(self._get(f"{_path(name)}/history", name))
+    def history(self, name: Name, *, records: bool = False) -> list[Entry]:
+        """Transitions and changes of verdicts that are remembered, the oldest first; `name` is whole.
+
+        With `records` decisions come with what they were made of.
+        """
+        return _list(self._get(f"{_path(name)}/history{'?records=true' if records else ''}", name))
 
     def act(self, name: Name, action: str, order: Mapping[str, Any], revision: int | None) -> Reading:
         """Has `action` done and tells how the rollout stands then; `name` is whole.

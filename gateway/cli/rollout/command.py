@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 from rich.console import Console
+from rich.progress import track
 
 from config.units import percent
 from config.units import weight as read_weight
@@ -21,6 +23,7 @@ from gateway.cli.rollout.history import explained, history, transitions
 from gateway.cli.rollout.listing import listing
 from gateway.cli.rollout.pace import Pace
 from gateway.cli.rollout.page import LATEST, Page
+from gateway.cli.rollout.verify import summary, verify
 from gateway.cli.rollout.watch import PATIENCE, Watcher, standing, watch, watch_json
 
 WIDTH = 140
@@ -147,6 +150,34 @@ def history_(rollout: Name, moved: bool, url: str, as_json: bool) -> None:
     shown = explained(entries)
     console = _console()
     console.print(history(transitions(shown) if moved else shown, console.width))
+
+
+@command.command("verify")
+@_named
+@_asks
+@click.pass_context
+def verify_(context: click.Context, rollout: Name, url: str, as_json: bool) -> None:
+    """Make its decisions again, from what each was made of.
+
+    Here, not in the gateway, by the same method: whether the history's verdicts follow from the counts. The
+    exit status is 1 when one does not.
+    """
+    admin = Admin(url, PATIENCE)
+    name = admin.whole(rollout)
+    entries = admin.history(name, records=True)
+    progress = Console(stderr=True)
+    made = list(
+        track(
+            verify(entries), "making decisions again", len(entries), console=progress, transient=True,
+            disable=not progress.is_terminal,
+        )
+    )  # fmt: skip
+    if as_json:
+        _print_json([one.to_json() for one in made])
+    else:
+        _console().print(summary(str(name), made, version("headgate")))
+    if any(one.same is False for one in made):
+        context.exit(1)
 
 
 def _act(

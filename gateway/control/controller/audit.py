@@ -48,8 +48,14 @@ def _packed(plain: Mapping[str, Any]) -> str:
 
 
 def recorded(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a look was made of: the argument of `routing.rollout.record.replay`."""
-    plain: dict[str, Any] = json.loads(zlib.decompress(b64decode(body["record"])))
+    """What a look was made of: the argument of `routing.rollout.record.look_again`.
+
+    Raises ValueError for what is no record.
+    """
+    try:
+        plain: dict[str, Any] = json.loads(zlib.decompress(b64decode(body["record"])))
+    except zlib.error as error:
+        raise ValueError("it is not compressed as a record is") from error
     return plain
 
 

@@ -72,6 +72,7 @@ class Events:
 FIELDS = ("time", "revision", "actor", "cause", "from", "to", "weight", "reasons", "epoch", "period", "stage")
 
 
-def line_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What people are shown of an audit entry: not its cells."""
-    return {name: body[name] for name in (*FIELDS, "verdict", "guardrails") if name in body}
+def line_of(body: Mapping[str, Any], *, records: bool = False) -> dict[str, Any]:
+    """What people are shown of an audit entry; with `records` also what it was made of."""
+    more = ("verdict", "guardrails", "record") if records else ("verdict", "guardrails")
+    return {name: body[name] for name in (*FIELDS, *more) if name in body}
