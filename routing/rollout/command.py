@@ -48,9 +48,12 @@ def command(
     `observed` lets a new period freeze its reference at once; without it the next look does.
     Raises IllegalTransition, and ValueError for a weight that is none.
     """
+    word = action.replace("_", "-")
+    if document.settled:
+        why = "the promotion is settled, and a new epoch opens once every replica has this configuration"
+        raise IllegalTransition(f"{word} is not possible: {why}")
     if not legal(document.phase, action):
         can = ", ".join(one.replace("_", "-") for one in possible(document.phase))
-        word = action.replace("_", "-")
         raise IllegalTransition(f"{word} is not possible while {document.phase}; possible are: {can}")
     if action == "set_weight" and (weight is None or not 0 <= weight <= BASIS_POINTS):
         raise ValueError("weight: must lie between 0 and 100 percent")
@@ -105,11 +108,6 @@ def _abort(asked: _Asked) -> Document:
 
 def _undo(asked: _Asked) -> Document:
     """Back from promoted to the baseline."""
-    if asked.document.settled:
-        candidate = asked.document.candidate
-        raise IllegalTransition(
-            f"undo is not possible: the configuration serves `{candidate}` by itself; edit it"
-        )
     return roll_back(asked.document, asked.now, "undo", None)
 
 

@@ -155,11 +155,19 @@ def test_abort_goes_back_at_once_and_need_not_cool_down() -> None:
     assert ask(aborted, "retry").phase == "running"
 
 
-def test_undo_takes_a_promotion_back_until_the_configuration_says_the_same() -> None:
+def test_undo_takes_a_promotion_back() -> None:
     undone = ask(promoted(), "undo")
     assert (undone.phase, undone.phase_reason, undone.weight) == ("rolled_back", "undo", 0)
-    with pytest.raises(IllegalTransition, match="the configuration serves `tuned` by itself"):
-        ask(replace(promoted(), settled=True), "undo")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_nothing_is_possible_or_offered_between_settling_and_the_next_epoch(action: Cause) -> None:
+    with pytest.raises(IllegalTransition) as refused:
+        ask(replace(promoted(), settled=True), action, weight=3_000)
+    assert str(refused.value) == (
+        f"{action.replace('_', '-')} is not possible: the promotion is settled, and a new epoch opens "
+        "once every replica has this configuration"
+    )
 
 
 def test_retry_waits_for_the_cool_down_and_then_draws_new_lots() -> None:
