@@ -124,6 +124,21 @@ def test_what_people_do_reaches_the_workers_at_once(config):
         assert gateway.metric("headgate_rollout_transitions_total", cause="abort") == 1
 
 
+def test_what_is_answered_is_of_the_rollout_as_it_stands_then(config):
+    with running_gateway(config, keys=KEYS) as gateway:
+        gateway.wait_for_metric(1, "headgate_leader")
+        for action, order, said in [
+            ("pause", {}, "paused (manual)"), ("resume", {}, "left of the stage's"),
+            ("set-weight", {"weight": 40}, "paused (manual)"), ("resume", {}, "left of the stage's"),
+        ]:  # fmt: skip
+            told = act(gateway, action, **order).json
+            assert said in " ".join(told["verdict"]["reasons"])
+            assert all(one["candidate"]["n"] == 0 for one in told["guardrails"])
+            gateway.wait_for_metric(20, "headgate_rollout_evidence_threshold", metric="errors", test="safe")
+            now = reading(gateway)
+            assert now["phase"] == told["phase"] and said in " ".join(now["verdict"]["reasons"])
+
+
 def test_users_below_the_old_weight_stay(config):
     with running_gateway(config, keys=KEYS) as gateway:
 
@@ -287,31 +302,6 @@ def test_another_candidate_is_another_epoch(tmp_path, upstream):
         assert [one["cause"] for one in history] == ["started", "set_weight", "definition"]
 
 
-def settle(config, serves="variant: tuned"):
-    """What the segment says in the place of its rollout."""
-    lines = config.read_text().splitlines(keepends=True)
-    config.write_text("".join(f"    {serves}\n" if "rollout:" in line else line for line in lines))
-
-
-def causes(gateway):
-    return [one["cause"] for one in gateway.admin("GET", f"{PLACE}/history").json]
-
-
-def test_what_was_settled_and_is_asked_for_again_begins_anew(tmp_path, upstream):
-    config = configure(tmp_path, upstream)
-    with running_gateway(config, keys=KEYS) as gateway:
-        act(gateway, "promote", full=True)
-        settle(config)
-        gateway.wait_until(lambda: gateway.logged("the promotion of `tuned` is settled"))
-        assert served(gateway, 8) == {"tuned": 8}
-        configure(tmp_path, upstream)
-        gateway.wait_until(lambda: reading(gateway).get("epoch") == 2)
-        found = reading(gateway)
-        assert (found["phase"], found["weight"], found["stage"]) == ("running", 10.0, 1)
-        assert causes(gateway) == ["started", "promote", "settled", "definition"]
-        assert act(gateway, "pause").status == 200
-
-
 # Several replicas
 
 
@@ -372,23 +362,3 @@ def test_a_new_definition_waits_for_every_replica(tmp_path, upstream, valkey):
         assert reading(one)["epoch"] == reading(two)["epoch"] == 1
         configure(tmp_path / "two", upstream, store=valkey.url, candidate="tuned-model-2")
         two.wait_until(lambda: reading(two)["epoch"] == 2 and reading(one)["epoch"] == 2)
-
-
-def test_settling_and_what_is_asked_for_again_wait_for_every_replica(tmp_path, upstream, valkey):
-    configs = [configure(tmp_path / name, upstream, store=valkey.url) for name in ("one", "two")]
-    with running_gateway(configs[0], keys=KEYS) as one, running_gateway(configs[1], keys=KEYS) as two:
-        act_once_heard(one, "promote", full=True)
-        two.wait_until(lambda: served(two, 5) == {"tuned": 5})
-        settle(configs[0])
-        one.wait_until(lambda: one.logged("configuration reloaded"))
-        assert served(one, 8) == served(two, 8) == {"tuned": 8}
-        assert reading(two)["settle"]
-        settle(configs[1])
-        two.wait_until(lambda: any(gateway.logged("is settled") for gateway in (one, two)))
-        configure(tmp_path / "two", upstream, store=valkey.url)
-        two.wait_until(lambda: reading(two).get("phase") == "promoted")
-        assert act(two, "undo").status == 409  # until everybody has it, there is nothing to be done
-        two.wait_until(lambda: served(two, 8) == {"base": 8})
-        assert served(one, 8) == {"tuned": 8}
-        configure(tmp_path / "one", upstream, store=valkey.url)
-        one.wait_until(lambda: reading(two)["epoch"] == 2 and reading(one).get("epoch") == 2)

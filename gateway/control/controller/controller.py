@@ -117,6 +117,8 @@ class Controller:
             return
         look.begin()
         observed = await self.observe(document)
+        if self._book.documents[document.name] is not document:
+            return  # moved meanwhile: what is found of the old one is no news
         at = round(time() * MILLISECONDS)
         findings = look.find(document, wish.plan, observed.evidence)
         step = advance(document, wish.plan, observed, at, findings)
