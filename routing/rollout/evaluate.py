@@ -24,6 +24,7 @@ from routing.rollout.phases import HELD, LIVE
 from routing.rollout.plan import Plan
 from routing.rollout.sample_ratio import NEEDED, sample_ratio
 from routing.rollout.verdict import Comparison, Cost, Evaluation, QueryVerdict, Verdict
+from routing.snapshot import BASIS_POINTS
 
 PATIENCE = 3_600_000
 """Milliseconds after which a rollout without any outcome pauses."""
@@ -166,8 +167,7 @@ def _stage(look: _Look) -> Verdict:
     missing = tuple(_missing(look))
     if not missing:
         if plan.after(document.weight) is None:
-            reason = f"the plan ends at {words.weight(document.weight)}; `promote` takes it further"
-            return Verdict("pass", "pause", (reason,), "end_of_plan")
+            return _end_of_plan(document.weight)
         if plan.mode != "auto":
             waits = f"waits for a person, as the mode is {plan.mode}"
             return Verdict("pass", "promote", ("everything that the stage needs is there", waits))
@@ -177,6 +177,11 @@ def _stage(look: _Look) -> Verdict:
         late = f"no verdict within {words.span(longest)}"
         return Verdict("inconclusive", "hold", (late, *missing), "timeout")
     return Verdict("inconclusive", "hold", missing)
+
+
+def _end_of_plan(weight: int) -> Verdict:
+    reason = f"the plan ends at {words.weight(weight)}; `promote` takes it further"
+    return Verdict("pass", "pause", (reason,), "end_of_plan")
 
 
 def _missing(look: _Look) -> Iterator[str]:
@@ -199,10 +204,13 @@ def _missing(look: _Look) -> Iterator[str]:
 
 
 def _bake(look: _Look) -> Verdict:
-    """Only harm and time count."""
+    """Only harm and time count; a plan that ends below 100, edited or promoted past, ends here."""
     left = look.document.clock + look.plan.bake - look.now
     if left > 0 and look.plan.bakes:
         return Verdict("inconclusive", "hold", (f"bakes for another {words.span(left)}",))
+    last = look.plan.stages[-1].weight
+    if last < BASIS_POINTS:
+        return _end_of_plan(last)
     if look.plan.mode != "auto":
         waits = f"waits for a person, as the mode is {look.plan.mode}"
         return Verdict("pass", "promote", ("baked", waits))

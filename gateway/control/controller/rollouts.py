@@ -127,10 +127,9 @@ class Rollouts:
 
     def _shown(self) -> tuple[bool, list[Shown]]:
         """Whether this replica leads, and what Prometheus sees of each rollout."""
-        return self._controller.leads, [
-            Shown(
-                self._book.documents[name],
-                None if self._book.look(name).observed is None else self._evaluation(name),
-            )
-            for name in self.names
-        ]
+        return self._controller.leads, [self._show(name) for name in self.names]
+
+    def _show(self, name: str) -> Shown:
+        wish, document = self._book.wishes[name], self._book.documents[name]
+        seen = self._book.look(name).observed is not None
+        return Shown(document, wish.plan.number(document.stage), self._evaluation(name) if seen else None)

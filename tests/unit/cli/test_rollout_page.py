@@ -213,6 +213,7 @@ def test_the_stage_bar(actions: list[Any], expected: list[str]) -> None:
 def test_the_stage_bar_beyond_the_plan() -> None:
     assert labels(LEAST | {"phase": "pending", "weight": 0.0}) == ["○ 10 %", "○ 50 %", "○ 100 %"]
     assert labels(LEAST | {"stages": [10, 50], "weight": 80.0})[-1] == "● 80 % by hand"
+    assert labels(LEAST | {"stages": [10], "weight": 98.0, "phase": "baking"}) == ["✔ 10 %", "● 98 % bake"]
 
 
 def test_a_bar_is_on_a_log_scale() -> None:

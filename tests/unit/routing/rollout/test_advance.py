@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from routing.evidence.cells import Evidence
 from routing.rollout.advance import advance, breaker_tripped
+from routing.rollout.command import command
 from routing.rollout.document import Said
 from routing.rollout.observed import NOTHING, Observed, Recent
-from routing.rollout.plan import Plan, Stage
+from routing.rollout.plan import Mode, Plan, Stage
 from tests.unit.routing.rollout.standing import (
     DAY,
     HOUR,
@@ -77,6 +78,22 @@ def test_without_a_bake_or_a_hold_out_a_stage_of_100_is_the_end(keys: dict[str, 
 def test_a_plan_that_ends_below_100_waits_for_a_person() -> None:
     after = look(frozen(begun()), alike(), plan(10))
     assert (after.phase, after.phase_reason, after.weight) == ("paused", "end_of_plan", 1_000)
+
+
+@pytest.mark.parametrize("mode", ["auto", "recommend"])
+@pytest.mark.parametrize("weights", [(10,), (10, 50), (10, 50, 80)])
+def test_a_plan_that_is_cut_short_while_it_bakes_goes_no_further_by_itself(
+    mode: Mode, weights: tuple[int, ...]
+) -> None:
+    baking = look(frozen(at(begun(), 10, 50, stage=2)), alike_in(2, 0.444))
+    short = plan(*weights, mode=mode)
+    assert advance(baking, short, NOTHING, NOW + 72 * HOUR).transition is None
+    step = advance(baking, short, NOTHING, NOW + 73 * HOUR)
+    after = step.document
+    assert (after.phase, after.phase_reason, after.weight) == ("paused", "end_of_plan", 9_800)
+    assert step.transition is not None
+    assert step.transition.reasons == (f"the plan ends at {weights[-1]} %; `promote` takes it further",)
+    assert command(after, short, "promote", NOW + 74 * HOUR, actor="ada").document.phase == "promoted"
 
 
 def test_harm_rolls_back_in_one_step_and_cools_down() -> None:
