@@ -54,7 +54,8 @@ def redefined(
     """Opens a new epoch: the variants are others than the document's, or asked for anew once settled.
 
     Unchanged when the epoch is about them. During the cool-down the new epoch waits in `pending(cooldown)`
-    and begins by itself. `observed` is of the epoch that ends: what is known of an unchanged baseline is kept.
+    and begins by itself. `observed` is of the epoch that ends: what is known of an unchanged baseline is
+    kept.
     """
     if document.about(identity.definition):
         return Step(document)

@@ -189,7 +189,8 @@ def _missing(look: _Look) -> Iterator[str]:
     document, stage = look.document, look.plan.stages[look.plan.at(look.document.weight)]
     if not document.period.chance:
         share = words.weight(document.weight)
-        yield f"nobody is compared: {share} has been used before in this epoch; set another weight"
+        why = "has been used before in this epoch" if document.weight else "gives the candidate no traffic"
+        yield f"nobody is compared: {share} {why}; set another weight"
     left = document.period.opened + stage.min_duration - look.now
     if left > 0:
         yield f"{words.span(left)} left of the stage's {words.span(stage.min_duration)}"

@@ -1,4 +1,4 @@
-"""Settling: the configuration says what was promoted; and what becomes of a rollout that comes back after it."""
+"""Settling: the configuration says what was promoted; and what becomes of a rollout that comes back."""
 
 from __future__ import annotations
 

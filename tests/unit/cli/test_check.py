@@ -26,7 +26,7 @@ routes:
       - {name: two, when: {difficulty: {lt: 2500}}, cascade: {first: a, then: b}}
       - name: three
         when: {header.x: {exists: true}}
-        rollout: {baseline: a, candidate: b, stages: [0, 20, 98, 100], start: manual}
+        rollout: {baseline: a, candidate: b, stages: [20, 97, 100], start: manual}
       - name: four
         when: {gain: {top: 20%}}
         rollout: {baseline: a, candidate: b, stages: [100], bake: 0s, holdout: 0%}
@@ -106,12 +106,11 @@ def test_every_kind_of_segment_is_told(tmp_path: Path) -> None:
     ]
     three, four = told["rollouts"]
     assert [(stage["weight"], stage["compared"], len(stage["needs"])) for stage in three["stages"]] == [
-        (0, 0, 1),
         (20, 100, 5),
-        (98, 80, 5),
-        (98, 0, 1),
+        (97, 80, 5),
+        (98, 3, 1),
     ]
-    needs = {need["metric"]: need for need in three["stages"][1]["needs"]}
+    needs = {need["metric"]: need for need in three["stages"][0]["needs"]}
     assert needs["min_samples"] == {"metric": "min_samples", "units": 1500, "days": 1500 / 0.5 / 86_400}
     assert needs["min_duration"]["days"] == 1
     assert four["stages"] == [

@@ -268,6 +268,11 @@ def test_a_used_weight_compares_nobody_and_says_so() -> None:
     )
     assert step.evaluation.comparisons["errors"].units_to_go is None
     assert step.document.period.frozen is None
+    none = advance(at(begun(), 10, 0), plan(), alike(), NOW + HOUR)  # as older versions resumed
+    assert none.evaluation is not None
+    assert none.evaluation.verdict.reasons[0] == (
+        "nobody is compared: 0 % gives the candidate no traffic; set another weight"
+    )
 
 
 def test_harm_of_earlier_periods_still_counts() -> None:

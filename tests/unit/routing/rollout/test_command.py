@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from routing.rollout.advance import advance
 from routing.rollout.command import command
 from routing.rollout.document import Document
+from routing.rollout.epoch import first_epoch
 from routing.rollout.observed import NOTHING
 from routing.rollout.phases import ACTIONS, PHASES, TRANSITIONS, Cause, IllegalTransition, legal, possible
 from routing.rollout.plan import Plan, Ratio
-from tests.unit.routing.rollout.standing import DAY, HOUR, NOW, WORSE, alike, at, begun, observed, plan
+from tests.unit.routing.rollout.standing import DAY, HOUR, NOW, WHO, WORSE, alike, at, begun, observed, plan
 
 
 def ask(
@@ -141,6 +142,23 @@ def test_resuming_at_100_by_hand_bakes_with_the_hold_out() -> None:
     resumed = ask(everything, "resume")
     assert (resumed.phase, resumed.weight, resumed.stage) == ("baking", 9_800, 3)
     assert ask(everything, "resume", wish=plan(bake=0)).phase == "promoted"
+
+
+def test_resuming_at_0_by_hand_begins_with_the_first_stage_if_that_can_compare_anybody() -> None:
+    waiting = first_epoch(WHO, plan(start="manual"), NOW).document
+    resumed = ask(ask(waiting, "set_weight", weight=0), "resume")
+    assert (resumed.phase, resumed.weight, resumed.stage, resumed.paused_at) == ("running", 1_000, 1, None)
+    assert resumed.period.chance == 0.1
+    stopped = ask(begun(), "set_weight", weight=0)
+    with pytest.raises(IllegalTransition) as refused:
+        ask(stopped, "resume")
+    assert str(refused.value) == (
+        "resume is not possible at 0 %: 10 %, where the first stage is, has been used before in this epoch; "
+        "set another weight, or abort and retry"
+    )
+    assert ask(ask(ask(stopped, "abort"), "retry"), "pause").epoch == 2
+    assert ask(ask(stopped, "set_weight", weight=900), "resume").period.chance
+    assert ask(stopped, "resume", wish=plan(100, bake=0)).phase == "promoted"
 
 
 @pytest.mark.parametrize("weight", [None, -1, 10_001])

@@ -120,7 +120,8 @@ class Rollout(RuleBasedStateMachine):
             step = command(before, self.plan, action, self.now, **keys)
         except IllegalTransition as refused:
             assert str(refused)
-            assert not legal(before.phase, action) or action == "retry" or before.settled
+            spent = action == "resume" and not before.weight and len(before.periods) > 1
+            assert not legal(before.phase, action) or action == "retry" or before.settled or spent
             return
         self.take(step, action)
 
@@ -160,6 +161,7 @@ class Rollout(RuleBasedStateMachine):
         assert document.phase != "rolled_back" or document.weight == 0
         assert document.phase != "promoted" or document.weight == 10_000
         assert document.phase != "pending" or document.weight == 0
+        assert document.phase not in ("running", "baking", "inconclusive") or document.weight > 0
         assert (document.phase == "paused") == (document.paused_at is not None)
 
 
