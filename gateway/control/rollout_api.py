@@ -50,14 +50,17 @@ def add_rollouts(app: FastAPI, plane: Plane, admits: Callable[[frozenset[str]], 
 
     @app.get("/admin/v1/rollouts/{route}/{segment}/history")
     async def history(route: str, segment: str, reader: Reader) -> list[Mapping[str, Any]]:
-        """Every transition and change of a verdict that is remembered, the oldest first."""
+        """Every transition and change of a verdict that is remembered, the oldest first.
+
+        Also of a rollout that the configuration does not have any more.
+        """
         name = name_of(route, segment)
-        if name not in plane.rollouts.names:
-            raise _unknown()
         try:
             entries = await plane.store.history(name)
         except StoreError:
             raise _away() from None
+        if not entries and name not in plane.rollouts.names:
+            raise _unknown()
         return [
             {**line_of(entry.body), "time": moment(entry.time), "authentic": entry.authentic}
             for entry in entries

@@ -26,6 +26,8 @@ def test_what_was_settled_and_is_asked_for_again_begins_anew(tmp_path, upstream)
         settle(config)
         gateway.wait_until(lambda: gateway.logged("the promotion of `tuned` is settled"))
         assert served(gateway, 8) == {"tuned": 8}
+        gateway.wait_until(lambda: reading(gateway).get("error"))  # there is no rollout any more …
+        assert causes(gateway) == ["started", "promote", "settled"]  # … but what there was can be read
         configure(tmp_path, upstream)
         gateway.wait_until(lambda: reading(gateway).get("epoch") == 2)
         found = reading(gateway)
