@@ -170,7 +170,9 @@ def test_scores_are_numbers() -> None:
 
 def test_nothing_yet() -> None:
     assert "no guardrail has been looked at yet" in text(Guardrails(LEAST | {"guardrails": []}, {}))
-    assert "no unit yet   3,000 units to go" in page(told(opened(), {}))
+    few = page(told(opened(), {"errors": ((77, 0), (9, 0))}))
+    assert "no unit yet   7,681 units to go" in few and "no unit yet   3,137 units to go" in few
+    assert "latency_p95: the baseline's p95 is not frozen yet: 77 of 200 units" in few
 
 
 @pytest.mark.parametrize(

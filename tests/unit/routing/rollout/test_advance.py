@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
 from msgspec.structs import replace
 
@@ -11,6 +13,8 @@ from routing.rollout.command import command
 from routing.rollout.document import Said
 from routing.rollout.observed import NOTHING, Observed, Recent
 from routing.rollout.plan import Mode, Plan, Stage
+from routing.rollout.planning import units_to_promote
+from routing.rollout.verdict import Comparison
 from tests.unit.routing.rollout.standing import (
     DAY,
     HOUR,
@@ -205,6 +209,25 @@ def test_twenty_good_outcomes_and_no_more_are_inconclusive() -> None:
     assert late.transition.reasons[:2] == ("no verdict within 7 d", "validation_passed: 20 of 300 samples")
     passing = advance(late.document, plan(), alike(), NOW + 8 * DAY)
     assert passing.transition is None, "nothing is promoted until somebody resumes"
+
+
+def test_latency_says_what_it_waits_for_before_the_baselines_p95_is_frozen() -> None:
+    wish = plan(metrics=("latency_p95",))
+    wish = replace(wish, stages=tuple(replace(stage, min_samples=0) for stage in wish.stages))
+
+    def latency(units: int) -> Comparison:
+        found = advance(begun(), wish, observed({"errors": (0, units, 0, 9)}), NOW).evaluation
+        assert found is not None
+        return found.comparisons["latency_p95"]
+
+    first, later = latency(0), latency(77)
+    assert later.reasons == ("latency_p95: the baseline's p95 is not frozen yet: 77 of 200 units",)
+    assert first.units_to_go is not None and later.units_to_go is not None
+    assert first.units_to_go - later.units_to_go == ceil(200 / 0.9) - ceil(123 / 0.9)
+    needed = units_to_promote(0.05, 0.05, 0.1, 0.05)
+    assert first.units_to_go == needed + ceil(200 / 0.9)
+    known = advance(frozen(begun()), wish, observed({"errors": (0, 300, 0, 30)}, reference=1), NOW).evaluation
+    assert known is not None and known.comparisons["latency_p95"].units_to_go == needed
 
 
 def test_a_stage_lasts_as_long_as_it_has_to() -> None:
