@@ -94,6 +94,8 @@ async def _carry_out(
     if (order.weight is not None) != (cause == "set_weight"):
         why = "set-weight needs a weight." if order.weight is None else "Only set-weight takes a weight."
         raise Refusal(400, why, param="weight")
+    if order.full and cause != "promote":
+        raise Refusal(400, "Only promote takes full.", param="full")
     weight = None if order.weight is None else round(order.weight * 100)
     if order.weight is not None and weight is not None and abs(weight - order.weight * 100) > 1e-6:
         raise Refusal(400, "A weight has two decimals at most.", param="weight")

@@ -167,6 +167,8 @@ def test_what_cannot_be_done_is_refused(config):
             (act(gateway, "set-weight", weight=1.005), 400, None),
             (act(gateway, "pause", weight=3), 400, None),
             (act(gateway, "dance"), 400, None),
+            (act(gateway, "pause", full=True), 400, None),
+            (act(gateway, "resume", full=True), 400, None),
             (gateway.admin("POST", f"{PLACE}/pause", {"why": 1}), 400, None),
             (gateway.admin("POST", f"{PLACE}/pause", {}, headers={"if-match": "new"}), 400, None),
             (gateway.admin("POST", f"{PLACE}/pause", {}, key="reader"), 403, "insufficient_scope"),
@@ -176,6 +178,7 @@ def test_what_cannot_be_done_is_refused(config):
         ]
         for refused, status, code in refusals:
             assert (refused.status, refused.error["code"]) == (status, code), refused.error
+        assert act(gateway, "pause", full=True).error["param"] == "full"
         assert reading(gateway)["revision"] == revision
         assert gateway.admin("GET", PLACE, key="reader").status == 200
         assert gateway.admin("GET", PLACE, key="app").status == 403
