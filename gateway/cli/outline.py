@@ -12,6 +12,8 @@ from config.rollout import Rollout, Stage
 from config.routes import Route, Segment, Shadow
 from config.schema import Config
 from config.units import percent, write_share
+from routing.rollout.census import HELD_TO_P95
+from routing.rollout.freezing import ENOUGH
 from routing.rollout.planning import USUAL_RATES, units_to_promote
 from routing.rollout.state import RolloutState
 from routing.snapshot import BASIS_POINTS
@@ -128,7 +130,7 @@ def _rollout(route: str, segment: Segment, rate: float | None) -> dict[str, Any]
 def _stages(plan: Rollout, rate: float | None) -> Iterator[dict[str, Any]]:
     """What each stage needs to pass: units of both variants together, and days.
 
-    A stage of 100 bakes. A weight that the plan used already compares nobody.
+    A stage of 100 bakes. The first stage waits until the baseline's p95s are frozen.
     """
     earlier: list[int] = []
     for stage in plan.stages:
@@ -138,9 +140,10 @@ def _stages(plan: Rollout, rate: float | None) -> Iterator[dict[str, Any]]:
         if stage.weight == BASIS_POINTS:
             needs = [_lasting("bake", plan.bake if plan.holdout else 0.0)]
         else:
-            needs = [_lasting("min_duration", stage.min_duration)]
-            if low < high:
-                needs += _units(plan, stage, (weight - low) / (high - low), (high - low) / BASIS_POINTS, rate)
+            chance = (weight - low) / (high - low)
+            freezing = 0 if earlier[:-1] else ceil(ENOUGH / (1 - chance))
+            units = _units(plan, stage, chance, (high - low) / BASIS_POINTS, rate, freezing)
+            needs = [_lasting("min_duration", stage.min_duration), *units]
         yield {"weight": percent(weight), "compared": percent(high - low), "needs": needs}
 
 
@@ -149,16 +152,18 @@ def _lasting(name: str, seconds: float) -> dict[str, Any]:
 
 
 def _units(
-    plan: Rollout, stage: Stage, chance: float, compared: float, rate: float | None
+    plan: Rollout, stage: Stage, chance: float, compared: float, rate: float | None, freezing: int
 ) -> Iterator[dict[str, Any]]:
     """The units that each guardrail needs, and the days in which a segment of `rate` sees as many.
 
-    `chance` is that of a compared unit to be on the candidate, `compared` the share that is compared.
+    `chance` is that of a compared unit to be on the candidate, `compared` the share that is compared,
+    `freezing` the units until the baseline's p95s are frozen.
     """
     needed = {"min_samples": ceil(stage.min_samples / chance)} | {
         metric: units_to_promote(limits.margin, USUAL_RATES[metric], chance, limits.promote_alpha)
         for metric, limits in plan.guardrails.needed.items()
     }
     for metric, units in needed.items():
+        units += freezing if metric in HELD_TO_P95 else 0
         days = None if rate is None else units / compared / rate / SECONDS_A_DAY
         yield {"metric": metric, "units": units, "days": days}

@@ -54,15 +54,15 @@ def add_rollouts(app: FastAPI, plane: Plane, admits: Callable[[frozenset[str]], 
     ) -> list[Mapping[str, Any]]:
         """Every transition and change of a verdict that is remembered, the oldest first.
 
-        With `records` each decision comes with what it was made of: base64 of JSON that zlib has compressed.
+        Also of a rollout that the configuration does not have any more. With `records` each decision comes with what it was made of: base64 of JSON that zlib has compressed.
         """
         name = name_of(route, segment)
-        if name not in plane.rollouts.names:
-            raise _unknown()
         try:
             entries = await plane.store.history(name)
         except StoreError:
             raise _away() from None
+        if not entries and name not in plane.rollouts.names:
+            raise _unknown()
         return [
             {
                 **line_of(entry.body, records=records), "time": moment(entry.time),
@@ -99,6 +99,8 @@ async def _carry_out(
     if (order.weight is not None) != (cause == "set_weight"):
         why = "set-weight needs a weight." if order.weight is None else "Only set-weight takes a weight."
         raise Refusal(400, why, param="weight")
+    if order.full and cause != "promote":
+        raise Refusal(400, "Only promote takes full.", param="full")
     weight = None if order.weight is None else round(order.weight * 100)
     if order.weight is not None and weight is not None and abs(weight - order.weight * 100) > 1e-6:
         raise Refusal(400, "A weight has two decimals at most.", param="weight")

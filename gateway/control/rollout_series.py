@@ -17,9 +17,10 @@ TESTS = ("route", "segment", "metric", "test")
 
 
 class Shown(NamedTuple):
-    """One rollout; `evaluation` None: not looked at yet."""
+    """One rollout and its planned stage; `evaluation` None: not looked at yet."""
 
     document: Document
+    stage: int
     evaluation: Evaluation | None
 
 
@@ -33,9 +34,9 @@ def families(leads: bool, rollouts: Sequence[Shown]) -> Iterator[Metric]:
     unsettled = GaugeMetricFamily(
         "headgate_rollout_unsettled", "1 while a promotion is not in the configuration.", labels=PLACE
     )
-    for document, _ in rollouts:
+    for document, number, _ in rollouts:
         place = document.route, document.segment
-        stage.add_metric(place, document.stage)
+        stage.add_metric(place, number)
         for one in PHASES:
             phase.add_metric((*place, one), float(one == document.phase))
         unsettled.add_metric(place, float(document.unsettled))
@@ -51,7 +52,7 @@ def _proofs(rollouts: Sequence[Shown]) -> tuple[Metric, Metric]:
     threshold = GaugeMetricFamily(
         "headgate_rollout_evidence_threshold", "The E-value at which the test decides.", labels=TESTS
     )
-    for document, evaluation in rollouts:
+    for document, _, evaluation in rollouts:
         for metric, one in (evaluation.comparisons if evaluation else {}).items():
             place = document.route, document.segment, metric
             evidence.add_metric((*place, "harm"), one.proof.harm)

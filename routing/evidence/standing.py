@@ -15,7 +15,10 @@ _EVERY = "errors"
 
 
 class Standing(NamedTuple):
-    """One variant's: the share of units of which a metric is known, and USD a validated success."""
+    """One variant's: the share of units of which a metric is known, and USD a validated success.
+
+    A cost that is known of no unit is None, not 0.
+    """
 
     coverage: Mapping[str, float]
     cost_per_success: float | None
@@ -31,15 +34,17 @@ def standings(evidence: Evidence, period: int) -> dict[bool, Standing]:
             units[key] = units.get(key, 0) + count
             if cell.metric == REPORTED[0]:
                 passed[cell.candidate] += count * (1 - cell.value)
-    spent = {False: 0, True: 0}
+    spent, priced = {False: 0, True: 0}, {False: 0, True: 0}
     for side, cost in evidence.costs.items():
         if side.period == period:
             spent[side.candidate] += cost.total
+            priced[side.candidate] += cost.n
     found = {}
     for candidate in (False, True):
         known = units.get((candidate, _EVERY), 0)
         if known:
             covered = {metric: min(units.get((candidate, metric), 0) / known, 1.0) for metric in REPORTED}
-            each = spent[candidate] / MICRO / passed[candidate] if passed[candidate] else None
+            told = priced[candidate] and passed[candidate]
+            each = spent[candidate] / MICRO / passed[candidate] if told else None
             found[candidate] = Standing(covered, each)
     return found

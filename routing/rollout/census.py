@@ -57,6 +57,11 @@ class Census:
         n = sum(int(count) for count, _ in values)
         return n, fsum(count * value for count, value in values) / n if n else None
 
+    def learnt(self) -> int:
+        """The baseline's units in all periods: what its rates and p95s are learnt from."""
+        counted = (self.units(COUNTED, period) for period in self.periods)
+        return sum(int(count) for units in counted for (_, side, _), count in units.items() if not side)
+
     def asked(self, metric: str, candidate: bool) -> int:
         """Units of one side in the newest period that could have a value."""
         if metric in HELD_TO_P95:

@@ -48,9 +48,12 @@ def command(
     `observed` lets a new period freeze its reference at once; without it the next look does.
     Raises IllegalTransition, and ValueError for a weight that is none.
     """
+    word = action.replace("_", "-")
+    if document.settled:
+        why = "the promotion is settled, and a new epoch opens once every replica has this configuration"
+        raise IllegalTransition(f"{word} is not possible: {why}")
     if not legal(document.phase, action):
         can = ", ".join(one.replace("_", "-") for one in possible(document.phase))
-        word = action.replace("_", "-")
         raise IllegalTransition(f"{word} is not possible while {document.phase}; possible are: {can}")
     if action == "set_weight" and (weight is None or not 0 <= weight <= BASIS_POINTS):
         raise ValueError("weight: must lie between 0 and 100 percent")
@@ -72,14 +75,16 @@ def _pause(asked: _Asked) -> Document:
 
 
 def _resume(asked: _Asked) -> Document:
-    """On with the criteria of the last planned stage at or below the weight, else of the first.
+    """On with the criteria of the last planned stage at or below the weight, else of the first; at 0 into it.
 
     A pause does not count as time; who resumes an inconclusive rollout grants it the same time again.
     """
     document, plan, now = asked.document, asked.plan, asked.now
     index = plan.at(document.weight)
-    if document.phase == "pending" or plan.stages[index].weight == BASIS_POINTS:
-        return enter(document, plan, 0 if document.phase == "pending" else index, now, asked.observed)
+    if not document.weight:
+        return _begin(asked)
+    if plan.stages[index].weight == BASIS_POINTS:
+        return enter(document, plan, index, now, asked.observed)
     waited = 0 if document.paused_at is None else now - document.paused_at
     clock = now if document.phase == "inconclusive" else document.clock + waited
     accepted = document.accepted
@@ -99,17 +104,23 @@ def _resume(asked: _Asked) -> Document:
     )
 
 
+def _begin(asked: _Asked) -> Document:
+    """The first stage, unless the epoch has used its weight: nobody would be compared there."""
+    after = enter(asked.document, asked.plan, 0, asked.now, asked.observed)
+    if after.phase != "promoted" and not after.period.chance:
+        raise IllegalTransition(
+            f"resume is not possible at 0 %: {words.weight(after.weight)}, where the first stage is, has been"
+            " used before in this epoch; set another weight, or abort and retry"
+        )
+    return after
+
+
 def _abort(asked: _Asked) -> Document:
     return roll_back(asked.document, asked.now, "abort", None)
 
 
 def _undo(asked: _Asked) -> Document:
     """Back from promoted to the baseline."""
-    if asked.document.settled:
-        candidate = asked.document.candidate
-        raise IllegalTransition(
-            f"undo is not possible: the configuration serves `{candidate}` by itself; edit it"
-        )
     return roll_back(asked.document, asked.now, "undo", None)
 
 

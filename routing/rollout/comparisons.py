@@ -6,11 +6,12 @@ from functools import lru_cache
 from math import ceil, log
 
 from routing.rollout import betting, words
-from routing.rollout.census import Census
+from routing.rollout.census import HELD_TO_P95, Census
 from routing.rollout.coverage import Known, unequal
 from routing.rollout.document import Document, Passed, Value
+from routing.rollout.freezing import ENOUGH, FIRM, HIGHEST, LOWEST
 from routing.rollout.plan import Limits, Plan, Stage
-from routing.rollout.planning import growth
+from routing.rollout.planning import USUAL_RATES, growth
 from routing.rollout.verdict import Comparison, Group, Proof
 from routing.snapshot import BASIS_POINTS
 
@@ -26,8 +27,12 @@ def compare(document: Document, plan: Plan, census: Census, metric: str) -> Comp
     known = Known(census.asked(metric, False), baseline.n), Known(census.asked(metric, True), candidate.n)
     uncovered = _uncovered(plan, metric, known, period.chance)
     passed = proof.safe >= proof.safe_needed or holds(period.passed.get(metric), limits)
-    units = _units_to_go(limits, stage, proof, passed, baseline, candidate, period.chance)
+    units = _units_to_go(limits, stage, proof, passed, _expected(metric, baseline), candidate, period.chance)
     verdict, reason = _verdict(metric, limits, stage, proof, passed, candidate, baseline, units)
+    if metric in HELD_TO_P95 and period.frozen is None and units is not None and verdict != "fail":
+        learnt = min(census.learnt(), ENOUGH)
+        units += ceil((ENOUGH - learnt) / (1 - period.chance))
+        reason = f"{metric}: the baseline's p95 is not frozen yet: {learnt} of {ENOUGH} units"
     if verdict != "fail" and uncovered:
         verdict, reason = "inconclusive", uncovered
     return Comparison(
@@ -69,8 +74,14 @@ def _uncovered(plan: Plan, metric: str, known: tuple[Known, Known], chance: floa
     return ""
 
 
+def _expected(metric: str, baseline: Group) -> float:
+    """The baseline's rate, drawn towards what is usual as a frozen one is."""
+    bad = baseline.n * (baseline.bad or 0.0)
+    return min(max((bad + FIRM * USUAL_RATES[metric]) / (baseline.n + FIRM), LOWEST), HIGHEST)
+
+
 def _units_to_go(
-    limits: Limits, stage: Stage, proof: Proof, passed: bool, baseline: Group, candidate: Group, chance: float
+    limits: Limits, stage: Stage, proof: Proof, passed: bool, rate: float, candidate: Group, chance: float
 ) -> int | None:
     """Compared units of both sides until the test passes in a typical run of variants that are alike."""
     if not chance:
@@ -78,7 +89,6 @@ def _units_to_go(
     floor = ceil(max(stage.min_samples - candidate.n, 0) / chance)
     if passed:
         return floor
-    rate = min(max(baseline.bad or 0.0, 0.01), 0.9)
     left = log(proof.safe_needed) - log(max(proof.safe, 1e-300))
     return max(floor, ceil(left / _growth(limits.margin, round(rate, 3), chance)))
 

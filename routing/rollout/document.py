@@ -172,6 +172,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Whether the configuration still has to be told of the promotion."""
         return self.phase == "promoted" and not self.settled
 
+    def about(self, definition: str) -> bool:
+        """Whether the epoch is about these variants; once its promotion is settled, it is about none."""
+        return self.definition == definition and not self.settled
+
     def p95(self, period: int, reference: int) -> P95:
         """The p95s that a request of this period and reference is held to."""
         frozen = next((one.frozen for one in self.periods if one.number == period), None)

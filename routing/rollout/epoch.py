@@ -51,19 +51,21 @@ def redefined(
     actor: str = HEADGATE,
     observed: Observed = NOTHING,
 ) -> Step:
-    """Opens a new epoch, because the variants are others than those of the document.
+    """Opens a new epoch: the variants are others than the document's, or asked for anew once settled.
 
-    Unchanged when they are the same. During the cool-down the new epoch waits in `pending(cooldown)` and
-    begins by itself. `observed` is of the epoch that ends: what is known of an unchanged baseline is kept.
+    Unchanged when the epoch is about them. During the cool-down the new epoch waits in `pending(cooldown)`
+    and begins by itself. `observed` is of the epoch that ends: what is known of an unchanged baseline is
+    kept.
     """
-    if identity.definition == document.definition:
+    if document.about(identity.definition):
         return Step(document)
     same = identity.baseline_hash == document.definition.partition("-")[0]
     known = freeze(document.periods, observed.evidence, now, new_epoch=True) if same else None
     until = document.cooldown_until or 0
     after = _opened(identity, plan, now, document.epoch + 1, known, until if until > now else None)
-    reasons = ("the configuration has other variants than before",)
-    return move(document, after, "definition", now, actor, reasons)
+    anew = identity.definition == document.definition
+    reason = "the same rollout anew, after it was settled" if anew else "other variants than before"
+    return move(document, after, "definition", now, actor, (f"the configuration has {reason}",))
 
 
 def again(document: Document, plan: Plan, now: int, observed: Observed) -> Document:

@@ -24,6 +24,7 @@ from routing.rollout.phases import HELD, LIVE
 from routing.rollout.plan import Plan
 from routing.rollout.sample_ratio import NEEDED, sample_ratio
 from routing.rollout.verdict import Comparison, Cost, Evaluation, QueryVerdict, Verdict
+from routing.snapshot import BASIS_POINTS
 
 PATIENCE = 3_600_000
 """Milliseconds after which a rollout without any outcome pauses."""
@@ -166,8 +167,7 @@ def _stage(look: _Look) -> Verdict:
     missing = tuple(_missing(look))
     if not missing:
         if plan.after(document.weight) is None:
-            reason = f"the plan ends at {words.weight(document.weight)}; `promote` takes it further"
-            return Verdict("pass", "pause", (reason,), "end_of_plan")
+            return _end_of_plan(document.weight)
         if plan.mode != "auto":
             waits = f"waits for a person, as the mode is {plan.mode}"
             return Verdict("pass", "promote", ("everything that the stage needs is there", waits))
@@ -179,12 +179,18 @@ def _stage(look: _Look) -> Verdict:
     return Verdict("inconclusive", "hold", missing)
 
 
+def _end_of_plan(weight: int) -> Verdict:
+    reason = f"the plan ends at {words.weight(weight)}; `promote` takes it further"
+    return Verdict("pass", "pause", (reason,), "end_of_plan")
+
+
 def _missing(look: _Look) -> Iterator[str]:
     """What the stage still needs."""
     document, stage = look.document, look.plan.stages[look.plan.at(look.document.weight)]
     if not document.period.chance:
         share = words.weight(document.weight)
-        yield f"nobody is compared: {share} has been used before in this epoch; set another weight"
+        why = "has been used before in this epoch" if document.weight else "gives the candidate no traffic"
+        yield f"nobody is compared: {share} {why}; set another weight"
     left = document.period.opened + stage.min_duration - look.now
     if left > 0:
         yield f"{words.span(left)} left of the stage's {words.span(stage.min_duration)}"
@@ -199,10 +205,13 @@ def _missing(look: _Look) -> Iterator[str]:
 
 
 def _bake(look: _Look) -> Verdict:
-    """Only harm and time count."""
+    """Only harm and time count; a plan that ends below 100, edited or promoted past, ends here."""
     left = look.document.clock + look.plan.bake - look.now
     if left > 0 and look.plan.bakes:
         return Verdict("inconclusive", "hold", (f"bakes for another {words.span(left)}",))
+    last = look.plan.stages[-1].weight
+    if last < BASIS_POINTS:
+        return _end_of_plan(last)
     if look.plan.mode != "auto":
         waits = f"waits for a person, as the mode is {look.plan.mode}"
         return Verdict("pass", "promote", ("baked", waits))

@@ -73,7 +73,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Cause, tuple[Phase, ...]]] = {
     },
     "paused": {**_LIVE, "resume": ONWARD},
     "inconclusive": {**_LIVE, "resume": ONWARD},
-    "baking": {**_LIVE, "baked": ("promoted",), "pause": ("paused",)},
+    "baking": {**_LIVE, "baked": ("promoted",), "end_of_plan": ("paused",), "pause": ("paused",)},
     "promoted": {"undo": ("rolled_back",), "settled": ("promoted",), "definition": OPENING},
     "rolled_back": {"retry": OPENING, "definition": OPENING},
 }

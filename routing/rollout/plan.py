@@ -93,6 +93,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The index of the first stage above a weight; None: there is none."""
         return next((index for index, stage in enumerate(self.stages) if stage.weight > weight), None)
 
+    def number(self, stage: int) -> int:
+        """A stage's number as it is shown: that of the last one, where an edit has left fewer."""
+        return min(stage, len(self.stages))
+
     @property
     def hash(self) -> str:
         """16 hexadecimal digits that tell one plan from another."""

@@ -82,7 +82,7 @@ def reading(
         "candidate": document.candidate,
         "phase": document.phase,
         "phase_reason": document.phase_reason,
-        "stage": document.stage,
+        "stage": plan.number(document.stage),
         "stages": [_percent(stage.weight) for stage in plan.stages],
         "bake_weight": _bake_weight(plan),
         "weight": document.weight / 100,

@@ -124,6 +124,21 @@ def test_what_people_do_reaches_the_workers_at_once(config):
         assert gateway.metric("headgate_rollout_transitions_total", cause="abort") == 1
 
 
+def test_what_is_answered_is_of_the_rollout_as_it_stands_then(config):
+    with running_gateway(config, keys=KEYS) as gateway:
+        gateway.wait_for_metric(1, "headgate_leader")
+        for action, order, said in [
+            ("pause", {}, "paused (manual)"), ("resume", {}, "left of the stage's"),
+            ("set-weight", {"weight": 40}, "paused (manual)"), ("resume", {}, "left of the stage's"),
+        ]:  # fmt: skip
+            told = act(gateway, action, **order).json
+            assert said in " ".join(told["verdict"]["reasons"])
+            assert all(one["candidate"]["n"] == 0 for one in told["guardrails"])
+            gateway.wait_for_metric(20, "headgate_rollout_evidence_threshold", metric="errors", test="safe")
+            now = reading(gateway)
+            assert now["phase"] == told["phase"] and said in " ".join(now["verdict"]["reasons"])
+
+
 def test_users_below_the_old_weight_stay(config):
     with running_gateway(config, keys=KEYS) as gateway:
 
@@ -152,6 +167,8 @@ def test_what_cannot_be_done_is_refused(config):
             (act(gateway, "set-weight", weight=1.005), 400, None),
             (act(gateway, "pause", weight=3), 400, None),
             (act(gateway, "dance"), 400, None),
+            (act(gateway, "pause", full=True), 400, None),
+            (act(gateway, "resume", full=True), 400, None),
             (gateway.admin("POST", f"{PLACE}/pause", {"why": 1}), 400, None),
             (gateway.admin("POST", f"{PLACE}/pause", {}, headers={"if-match": "new"}), 400, None),
             (gateway.admin("POST", f"{PLACE}/pause", {}, key="reader"), 403, "insufficient_scope"),
@@ -161,6 +178,7 @@ def test_what_cannot_be_done_is_refused(config):
         ]
         for refused, status, code in refusals:
             assert (refused.status, refused.error["code"]) == (status, code), refused.error
+        assert act(gateway, "pause", full=True).error["param"] == "full"
         assert reading(gateway)["revision"] == revision
         assert gateway.admin("GET", PLACE, key="reader").status == 200
         assert gateway.admin("GET", PLACE, key="app").status == 403

@@ -53,9 +53,11 @@ class AdminPort:
         name, _, last = path.removeprefix(f"{BASE}/").rpartition("/")
         if method == "GET" and last != "history":
             name, last = f"{name}/{last}", ""
+        if last == "history" and name in self.histories:
+            return 200, self.histories[name]
         if name not in self.readings:
             return 404, {"error": {"message": "There is no such rollout.", "code": "rollout_not_found"}}
-        return 200, self.histories.get(name, []) if last == "history" else self.readings[name]
+        return 200, [] if last == "history" else self.readings[name]
 
 
 def _handler(port: AdminPort) -> type[BaseHTTPRequestHandler]:

@@ -140,7 +140,8 @@ def get(context: click.Context, rollout: Name, watching: bool, url: str, as_json
 def history_(rollout: Name, moved: bool, url: str, as_json: bool) -> None:
     """What moved it, when, by whom and why.
 
-    Changes of verdicts are among it; the oldest entry comes first.
+    Changes of verdicts are among it; the oldest entry comes first. ROUTE/SEGMENT also of a rollout that is
+    settled, or not configured any more.
     """
     admin = Admin(url)
     entries = admin.history(admin.whole(rollout))

@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 
 def steps(reading: Reading) -> list[Step]:
-    """The planned stages, the bake before 100 %, and a weight set by hand where it lies between them."""
+    """The planned stages, the bake before 100 %, and a weight that is none of the plan's where it lies."""
     now, phase = float(reading["weight"]), str(reading["phase"])
     if phase == "promoted":
         return [Step(DONE, label) for _, label in _stops(reading)]
@@ -35,16 +35,17 @@ def steps(reading: Reading) -> list[Step]:
             for number, (_, label) in enumerate(_stops(reading), 1)
         ]
     found, met = [], False
+    off = f"{weight(now)} {'bake' if phase == 'baking' else 'by hand'}"
     if phase == "pending":
         return [Step(AHEAD, label) for _, label in _stops(reading)]
     for at, label in _stops(reading):
         if not met and now < at - _NEAR:
-            found.append(Step(HERE, f"{weight(now)} by hand"))
+            found.append(Step(HERE, off))
             met = True
         here = not met and abs(at - now) < _NEAR
         found.append(Step(HERE if here else AHEAD if met else DONE, label))
         met = met or here
-    return found if met else [*found, Step(HERE, f"{weight(now)} by hand")]
+    return found if met else [*found, Step(HERE, off)]
 
 
 def _stops(reading: Reading) -> Iterator[tuple[float, str]]:

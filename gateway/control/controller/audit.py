@@ -16,14 +16,15 @@ from routing.rollout.transition import HEADGATE, Step, Transition
 
 
 def entry_of(
-    before: Document | None, step: Step, plan: Plan, observed: Observed | None, now: int
+    before: Document | None, step: Step, plan: Plan | None, observed: Observed | None, now: int
 ) -> Mapping[str, Any]:
     """The body of an audit entry: of a transition, or of a verdict that has changed.
 
-    A look's has in `record` what it was made of; see `recorded`.
+    `plan` None: the configuration has none any more. A look's has in `record` what it was made of; see
+    `recorded`.
     """
     document, evaluation = step.document, step.evaluation
-    body: dict[str, Any] = {"plan": plan.hash, "definition": document.definition}
+    body: dict[str, Any] = {"plan": None if plan is None else plan.hash, "definition": document.definition}
     if step.transition is not None:
         body |= {"kind": "transition", **step.transition.to_json(int)}
     else:
@@ -37,7 +38,7 @@ def entry_of(
         body["verdict"] = {"value": evaluation.verdict.value, "action": evaluation.verdict.action}
         body["guardrails"] = evaluation.guardrails
         body["evidence"] = {name: one.proof._asdict() for name, one in evaluation.comparisons.items()}
-        if before is not None and observed is not None:
+        if before is not None and plan is not None and observed is not None:
             body["record"] = _packed(record(before, plan, observed, now, step))
     return body
 

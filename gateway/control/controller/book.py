@@ -26,6 +26,7 @@ class Look:
 
     def __init__(self) -> None:
         self.evaluation: Evaluation | None = None
+        """None: not of how the rollout stands now."""
         self.observed: Observed | None = None
         self.intervals: Mapping[str, Interval] = {}
         self.taken = float("-inf")
@@ -49,6 +50,13 @@ class Look:
     def quiet(self, document: Document, wish: Wish) -> bool:
         """Whether nothing but time has passed."""
         return not self.news and self._of is not None and self._of[0] is document and self._of[1] is wish
+
+    def moved(self, *, period: bool) -> None:
+        """The rollout stands otherwise, in another `period` or in the same one: to be looked at at once."""
+        self.evaluation = None
+        self.taken = float("-inf")
+        if period:
+            self.intervals = {}
 
     def find(self, document: Document, plan: Plan, evidence: Evidence) -> Findings:
         """What the evidence says."""
@@ -93,8 +101,10 @@ class Book:
         if known == document:
             return
         self.documents[document.name] = document
-        if known is None or (known.epoch, known.period.number) != (document.epoch, document.period.number):
+        if known is None or known.epoch != document.epoch:
             self._looks.pop(document.name, None)
+        elif _stand(known) != _stand(document):
+            self.look(document.name).moved(period=known.period.number != document.period.number)
         self._unpublished = True
         self._learnt(document, known)
 
@@ -103,3 +113,8 @@ class Book:
         if self._unpublished:
             self._unpublished = False
             self._changed()
+
+
+def _stand(document: Document) -> tuple[object, ...]:
+    """What a verdict is about, besides evidence and time."""
+    return document.period.number, document.phase, document.phase_reason, document.stage

@@ -117,6 +117,8 @@ class Controller:
             return
         look.begin()
         observed = await self.observe(document)
+        if self._book.documents[document.name] is not document:
+            return  # moved meanwhile: what is found of the old one is no news
         at = round(time() * MILLISECONDS)
         findings = look.find(document, wish.plan, observed.evidence)
         step = advance(document, wish.plan, observed, at, findings)
@@ -140,8 +142,8 @@ class Controller:
         )
 
     async def _redefine(self, document: Document, wish: Wish) -> bool:
-        """Opens a new epoch when everybody's configuration says that the variants are others."""
-        if document.definition == wish.identity.definition:
+        """Opens a new epoch when everybody's configuration has other variants, or asks for them anew."""
+        if document.about(wish.identity.definition):
             return False
         if self.leads and self._heart.agreed(document.name):
             at = round(time() * MILLISECONDS)
@@ -163,11 +165,17 @@ class Controller:
         return True
 
     async def _settle(self) -> None:
+        """Not before everybody's configuration says so: who had the rollout still would ask for it anew."""
         for document in list(self._book.documents.values()):
-            if self.leads and document.unsettled and self.settled(document):
-                step = settle(document, round(time() * MILLISECONDS))
+            if not (self.leads and document.unsettled and self.settled(document)):
+                continue
+            if not self._heart.others_have(document.name, document.definition):
+                at = round(time() * MILLISECONDS)
+                step = settle(document, at)
                 stored = base.Document(step.document.revision, step.document.to_json())
-                await self._put(document, stored, self._lease, None)
+                entry = base.Entry(at, entry_of(document, step, None, None, at))
+                await self._put(document, stored, self._lease, entry)
+                log.info("rollout %s: the promotion of `%s` is settled", document.name, document.candidate)
                 self._book.believe(step.document)
 
     async def commit(

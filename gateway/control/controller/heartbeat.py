@@ -62,6 +62,10 @@ class Heart:
             return False
         return monotonic() - since[1] >= AGREED
 
+    def others_have(self, rollout: str, definition: str) -> bool:
+        """Whether the configuration of another replica has the rollout, in this definition."""
+        return any(body.get("definitions", {}).get(rollout) == definition for body in self._others.values())
+
     def baseline(self, rollout: str, now: float) -> Recent:
         """The baseline's newest requests, of all replicas."""
         found = [self._newest.baseline(rollout, now)]

@@ -21,11 +21,12 @@ from gateway.control.controller.wishes import Wish, name_of, settled_on, wishes_
 from gateway.control.metrics import Metrics
 from gateway.control.rollout_series import Shown
 from gateway.store.base import Store
-from routing.rollout.advance import advance
 from routing.rollout.document import Document
+from routing.rollout.evaluate import evaluate
 from routing.rollout.observed import NOTHING
 from routing.rollout.reading import reading
 from routing.rollout.transition import Step
+from routing.rollout.verdict import Evaluation
 
 log = logging.getLogger("headgate.control")
 
@@ -91,9 +92,15 @@ class Rollouts:
     def reading(self, name: str, when: Callable[[int], Any]) -> dict[str, Any]:
         """How a configured rollout stands; `when` writes a time."""
         wish, document, look = self._book.wishes[name], self._book.documents[name], self._book.look(name)
-        evaluation = look.evaluation or advance(document, wish.plan, NOTHING, document.since).evaluation
-        assert evaluation is not None
-        return reading(document, wish.plan, evaluation, look.intervals, when)
+        return reading(document, wish.plan, self._evaluation(name), look.intervals, when)
+
+    def _evaluation(self, name: str) -> Evaluation:
+        """The last look's; of a rollout that has moved since, what that look has seen as it stands now."""
+        look = self._book.look(name)
+        if look.evaluation is not None:
+            return look.evaluation
+        wish, document = self._book.wishes[name], self._book.documents[name]
+        return evaluate(document, wish.plan, look.observed or NOTHING, document.since)
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
@@ -120,5 +127,9 @@ class Rollouts:
 
     def _shown(self) -> tuple[bool, list[Shown]]:
         """Whether this replica leads, and what Prometheus sees of each rollout."""
-        shown = [Shown(self._book.documents[name], self._book.look(name).evaluation) for name in self.names]
-        return self._controller.leads, shown
+        return self._controller.leads, [self._show(name) for name in self.names]
+
+    def _show(self, name: str) -> Shown:
+        wish, document = self._book.wishes[name], self._book.documents[name]
+        seen = self._book.look(name).observed is not None
+        return Shown(document, wish.plan.number(document.stage), self._evaluation(name) if seen else None)

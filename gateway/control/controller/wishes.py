@@ -64,15 +64,15 @@ def states_of(
     """How each rollout is to be compiled.
 
     Without a document, or while the configuration's variants are not those that the document's epoch is
-    about, everything goes to the baseline and nothing is compared: a file, edited or not yet known to every
-    replica, moves nobody to a candidate.
+    about (a settled promotion is about none any more), everything goes to the baseline and nothing is
+    compared: a file, edited or not yet known to every replica, moves nobody to a candidate.
     """
     states = {}
     for wish in wishes:
         document = documents.get(wish.name)
         if document is None:
             state = RolloutState(0, epoch=0, period=0)
-        elif document.definition != wish.identity.definition:
+        elif not document.about(wish.identity.definition):
             state = RolloutState(0, document.epoch, document.period.number)
         else:
             state = document.state

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.check import command
+from routing.rollout.planning import units_to_promote
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
 ENVIRON = {"OPENAI_API_KEY": "sk-canary", "GEMINI_API_KEY": "sk-canary", "GROQ_API_KEY": "sk-canary"}
@@ -26,7 +27,7 @@ routes:
       - {name: two, when: {difficulty: {lt: 2500}}, cascade: {first: a, then: b}}
       - name: three
         when: {header.x: {exists: true}}
-        rollout: {baseline: a, candidate: b, stages: [0, 20, 98, 100], start: manual}
+        rollout: {baseline: a, candidate: b, stages: [20, 97, 100], start: manual}
       - name: four
         when: {gain: {top: 20%}}
         rollout: {baseline: a, candidate: b, stages: [100], bake: 0s, holdout: 0%}
@@ -106,14 +107,17 @@ def test_every_kind_of_segment_is_told(tmp_path: Path) -> None:
     ]
     three, four = told["rollouts"]
     assert [(stage["weight"], stage["compared"], len(stage["needs"])) for stage in three["stages"]] == [
-        (0, 0, 1),
         (20, 100, 5),
-        (98, 80, 5),
-        (98, 0, 1),
+        (97, 80, 5),
+        (98, 3, 1),
     ]
-    needs = {need["metric"]: need for need in three["stages"][1]["needs"]}
+    needs = {need["metric"]: need for need in three["stages"][0]["needs"]}
     assert needs["min_samples"] == {"metric": "min_samples", "units": 1500, "days": 1500 / 0.5 / 86_400}
     assert needs["min_duration"]["days"] == 1
+    # until 200 units of the baseline are known, no latency is
+    assert needs["latency_p95"]["units"] == units_to_promote(0.05, 0.05, 0.2, 0.05) + 250
+    later = {need["metric"]: need for need in three["stages"][1]["needs"]}
+    assert later["latency_p95"]["units"] == units_to_promote(0.05, 0.05, 0.77 / 0.8, 0.05)
     assert four["stages"] == [
         {"weight": 100, "compared": 0, "needs": [{"metric": "bake", "units": None, "days": 0.0}]}
     ]

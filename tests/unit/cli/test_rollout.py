@@ -86,6 +86,11 @@ def test_its_history(port: AdminPort) -> None:
     assert [entry["cause"] for entry in told] == ["started", "harm"]
 
 
+def test_the_history_of_a_rollout_that_is_not_configured_any_more(port: AdminPort) -> None:
+    port.readings.clear()
+    assert json.loads(rollout(port, "history", "solver/hard", "--json").stdout) == HISTORY
+
+
 @pytest.mark.parametrize(("action", "done"), ACTIONS.items())
 def test_what_is_asked_for(port: AdminPort, action: str, done: str) -> None:
     result = rollout(port, action, "solver/hard", "--reason", "a look at the logs", "--if-match", "17")

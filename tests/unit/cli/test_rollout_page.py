@@ -170,7 +170,9 @@ def test_scores_are_numbers() -> None:
 
 def test_nothing_yet() -> None:
     assert "no guardrail has been looked at yet" in text(Guardrails(LEAST | {"guardrails": []}, {}))
-    assert "no unit yet   3,000 units to go" in page(told(opened(), {}))
+    few = page(told(opened(), {"errors": ((77, 0), (9, 0))}))
+    assert "no unit yet   7,681 units to go" in few and "no unit yet   3,137 units to go" in few
+    assert "latency_p95: the baseline's p95 is not frozen yet: 77 of 200 units" in few
 
 
 @pytest.mark.parametrize(
@@ -213,6 +215,7 @@ def test_the_stage_bar(actions: list[Any], expected: list[str]) -> None:
 def test_the_stage_bar_beyond_the_plan() -> None:
     assert labels(LEAST | {"phase": "pending", "weight": 0.0}) == ["○ 10 %", "○ 50 %", "○ 100 %"]
     assert labels(LEAST | {"stages": [10, 50], "weight": 80.0})[-1] == "● 80 % by hand"
+    assert labels(LEAST | {"stages": [10], "weight": 98.0, "phase": "baking"}) == ["✔ 10 %", "● 98 % bake"]
 
 
 def test_a_bar_is_on_a_log_scale() -> None:

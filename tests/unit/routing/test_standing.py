@@ -31,5 +31,17 @@ def test_coverage_and_cost_of_a_success() -> None:
     assert found[True].cost_per_success is None
 
 
+def test_the_cost_of_a_success_is_not_known_without_a_price_and_0_where_that_is_the_price() -> None:
+    cells = {
+        cell(metric, candidate=side): 4
+        for metric in ("errors", "validation_passed")
+        for side in (False, True)
+    }
+    costs = {Side(2, "compared", True): Cost(4, 0), Side(1, "compared", False): Cost(9, 9)}
+    found = standings(Evidence(cells, costs, {}, {}), 2)
+    assert found[False].cost_per_success is None
+    assert found[True].cost_per_success == 0.0
+
+
 def test_nothing_is_known_of_a_period_without_units() -> None:
     assert standings(Evidence({}, {}, {}, {}), 1) == {}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
 from msgspec.structs import replace
 
 from routing.evidence.cells import Evidence
 from routing.rollout.advance import advance, breaker_tripped
+from routing.rollout.command import command
 from routing.rollout.document import Said
 from routing.rollout.observed import NOTHING, Observed, Recent
-from routing.rollout.plan import Plan, Stage
+from routing.rollout.plan import Mode, Plan, Stage
+from routing.rollout.planning import units_to_promote
+from routing.rollout.verdict import Comparison
 from tests.unit.routing.rollout.standing import (
     DAY,
     HOUR,
@@ -77,6 +82,22 @@ def test_without_a_bake_or_a_hold_out_a_stage_of_100_is_the_end(keys: dict[str, 
 def test_a_plan_that_ends_below_100_waits_for_a_person() -> None:
     after = look(frozen(begun()), alike(), plan(10))
     assert (after.phase, after.phase_reason, after.weight) == ("paused", "end_of_plan", 1_000)
+
+
+@pytest.mark.parametrize("mode", ["auto", "recommend"])
+@pytest.mark.parametrize("weights", [(10,), (10, 50), (10, 50, 80)])
+def test_a_plan_that_is_cut_short_while_it_bakes_goes_no_further_by_itself(
+    mode: Mode, weights: tuple[int, ...]
+) -> None:
+    baking = look(frozen(at(begun(), 10, 50, stage=2)), alike_in(2, 0.444))
+    short = plan(*weights, mode=mode)
+    assert advance(baking, short, NOTHING, NOW + 72 * HOUR).transition is None
+    step = advance(baking, short, NOTHING, NOW + 73 * HOUR)
+    after = step.document
+    assert (after.phase, after.phase_reason, after.weight) == ("paused", "end_of_plan", 9_800)
+    assert step.transition is not None
+    assert step.transition.reasons == (f"the plan ends at {weights[-1]} %; `promote` takes it further",)
+    assert command(after, short, "promote", NOW + 74 * HOUR, actor="ada").document.phase == "promoted"
 
 
 def test_harm_rolls_back_in_one_step_and_cools_down() -> None:
@@ -190,6 +211,25 @@ def test_twenty_good_outcomes_and_no_more_are_inconclusive() -> None:
     assert passing.transition is None, "nothing is promoted until somebody resumes"
 
 
+def test_latency_says_what_it_waits_for_before_the_baselines_p95_is_frozen() -> None:
+    wish = plan(metrics=("latency_p95",))
+    wish = replace(wish, stages=tuple(replace(stage, min_samples=0) for stage in wish.stages))
+
+    def latency(units: int) -> Comparison:
+        found = advance(begun(), wish, observed({"errors": (0, units, 0, 9)}), NOW).evaluation
+        assert found is not None
+        return found.comparisons["latency_p95"]
+
+    first, later = latency(0), latency(77)
+    assert later.reasons == ("latency_p95: the baseline's p95 is not frozen yet: 77 of 200 units",)
+    assert first.units_to_go is not None and later.units_to_go is not None
+    assert first.units_to_go - later.units_to_go == ceil(200 / 0.9) - ceil(123 / 0.9)
+    needed = units_to_promote(0.05, 0.05, 0.1, 0.05)
+    assert first.units_to_go == needed + ceil(200 / 0.9)
+    known = advance(frozen(begun()), wish, observed({"errors": (0, 300, 0, 30)}, reference=1), NOW).evaluation
+    assert known is not None and known.comparisons["latency_p95"].units_to_go == needed
+
+
 def test_a_stage_lasts_as_long_as_it_has_to() -> None:
     wish = replace(plan(), stages=(Stage(1_000, min_duration=DAY), Stage(5_000)))
     step = advance(frozen(begun()), wish, alike(), NOW + DAY - 90 * 60_000)
@@ -251,6 +291,11 @@ def test_a_used_weight_compares_nobody_and_says_so() -> None:
     )
     assert step.evaluation.comparisons["errors"].units_to_go is None
     assert step.document.period.frozen is None
+    none = advance(at(begun(), 10, 0), plan(), alike(), NOW + HOUR)  # as older versions resumed
+    assert none.evaluation is not None
+    assert none.evaluation.verdict.reasons[0] == (
+        "nobody is compared: 0 % gives the candidate no traffic; set another weight"
+    )
 
 
 def test_harm_of_earlier_periods_still_counts() -> None:

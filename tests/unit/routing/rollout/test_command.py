@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from routing.rollout.advance import advance
 from routing.rollout.command import command
 from routing.rollout.document import Document
+from routing.rollout.epoch import first_epoch
 from routing.rollout.observed import NOTHING
 from routing.rollout.phases import ACTIONS, PHASES, TRANSITIONS, Cause, IllegalTransition, legal, possible
 from routing.rollout.plan import Plan, Ratio
-from tests.unit.routing.rollout.standing import DAY, HOUR, NOW, WORSE, alike, at, begun, observed, plan
+from tests.unit.routing.rollout.standing import DAY, HOUR, NOW, WHO, WORSE, alike, at, begun, observed, plan
 
 
 def ask(
@@ -143,6 +144,23 @@ def test_resuming_at_100_by_hand_bakes_with_the_hold_out() -> None:
     assert ask(everything, "resume", wish=plan(bake=0)).phase == "promoted"
 
 
+def test_resuming_at_0_by_hand_begins_with_the_first_stage_if_that_can_compare_anybody() -> None:
+    waiting = first_epoch(WHO, plan(start="manual"), NOW).document
+    resumed = ask(ask(waiting, "set_weight", weight=0), "resume")
+    assert (resumed.phase, resumed.weight, resumed.stage, resumed.paused_at) == ("running", 1_000, 1, None)
+    assert resumed.period.chance == 0.1
+    stopped = ask(begun(), "set_weight", weight=0)
+    with pytest.raises(IllegalTransition) as refused:
+        ask(stopped, "resume")
+    assert str(refused.value) == (
+        "resume is not possible at 0 %: 10 %, where the first stage is, has been used before in this epoch; "
+        "set another weight, or abort and retry"
+    )
+    assert ask(ask(ask(stopped, "abort"), "retry"), "pause").epoch == 2
+    assert ask(ask(stopped, "set_weight", weight=900), "resume").period.chance
+    assert ask(stopped, "resume", wish=plan(100, bake=0)).phase == "promoted"
+
+
 @pytest.mark.parametrize("weight", [None, -1, 10_001])
 def test_a_weight_that_is_none_is_refused(weight: int | None) -> None:
     with pytest.raises(ValueError, match="^weight: must lie between 0 and 100 percent$"):
@@ -155,11 +173,19 @@ def test_abort_goes_back_at_once_and_need_not_cool_down() -> None:
     assert ask(aborted, "retry").phase == "running"
 
 
-def test_undo_takes_a_promotion_back_until_the_configuration_says_the_same() -> None:
+def test_undo_takes_a_promotion_back() -> None:
     undone = ask(promoted(), "undo")
     assert (undone.phase, undone.phase_reason, undone.weight) == ("rolled_back", "undo", 0)
-    with pytest.raises(IllegalTransition, match="the configuration serves `tuned` by itself"):
-        ask(replace(promoted(), settled=True), "undo")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_nothing_is_possible_or_offered_between_settling_and_the_next_epoch(action: Cause) -> None:
+    with pytest.raises(IllegalTransition) as refused:
+        ask(replace(promoted(), settled=True), action, weight=3_000)
+    assert str(refused.value) == (
+        f"{action.replace('_', '-')} is not possible: the promotion is settled, and a new epoch opens "
+        "once every replica has this configuration"
+    )
 
 
 def test_retry_waits_for_the_cool_down_and_then_draws_new_lots() -> None:

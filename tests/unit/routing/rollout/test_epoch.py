@@ -83,6 +83,19 @@ def test_settling_moves_nothing() -> None:
     assert settle(begun(), NOW).transition is None
 
 
+def test_what_was_settled_and_is_asked_for_again_begins_anew() -> None:
+    promoted = replace(at(begun(), 10, 50, 98, 100), phase="promoted")
+    assert promoted.about(WHO.definition) and redefined(promoted, WHO, plan(), NOW).document is promoted
+    settled = settle(promoted, NOW).document
+    assert not settled.about(WHO.definition)
+    step = redefined(settled, WHO, plan(), NOW + HOUR)
+    after = step.document
+    assert (after.epoch, after.phase, after.weight, after.settled) == (2, "running", 1_000, False)
+    assert after.about(WHO.definition)
+    assert step.transition is not None and step.transition.cause == "definition"
+    assert step.transition.reasons == ("the configuration has the same rollout anew, after it was settled",)
+
+
 def test_no_way_but_those_of_the_table() -> None:
     with pytest.raises(IllegalTransition, match="^baked does not lead from running to promoted$"):
         move(begun(), replace(begun(), phase="promoted"), "baked", NOW, "headgate", ())

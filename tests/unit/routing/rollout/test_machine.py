@@ -120,7 +120,8 @@ class Rollout(RuleBasedStateMachine):
             step = command(before, self.plan, action, self.now, **keys)
         except IllegalTransition as refused:
             assert str(refused)
-            assert not legal(before.phase, action) or action in ("retry", "undo")
+            spent = action == "resume" and not before.weight and len(before.periods) > 1
+            assert not legal(before.phase, action) or action == "retry" or before.settled or spent
             return
         self.take(step, action)
 
@@ -128,7 +129,8 @@ class Rollout(RuleBasedStateMachine):
     def edit(self, wish: Plan) -> None:
         before = self.document
         self.plan = wish
-        assert redefined(before, WHO, wish, self.now).document is before or self.definition
+        same = redefined(before, WHO, wish, self.now).document is before
+        assert same or self.definition or before.settled
 
     @rule()
     def redefine(self) -> None:
@@ -159,6 +161,7 @@ class Rollout(RuleBasedStateMachine):
         assert document.phase != "rolled_back" or document.weight == 0
         assert document.phase != "promoted" or document.weight == 10_000
         assert document.phase != "pending" or document.weight == 0
+        assert document.phase not in ("running", "baking", "inconclusive") or document.weight > 0
         assert (document.phase == "paused") == (document.paused_at is not None)
 
 

@@ -15,7 +15,7 @@ from routing.rollout.document import Document
 from routing.rollout.observed import NOTHING, Answer, Observed
 from routing.rollout.plan import Plan, Query, Ratio
 from routing.rollout.reading import intervals, reading
-from tests.unit.routing.rollout.standing import HOUR, NOW, WORSE, alike, begun, evidence, observed, plan
+from tests.unit.routing.rollout.standing import HOUR, NOW, WORSE, alike, at, begun, evidence, observed, plan
 
 
 def read(document: Document, seen: Observed, wish: Plan) -> dict[str, Any]:
@@ -53,6 +53,12 @@ def test_a_reading_has_the_fields_of_the_admin_api() -> None:
     assert one["coverage"] == pytest.approx({"baseline": 1_890 / 1_900, "candidate": 212 / 215})
     assert (one["tipping_point"], one["acts"]) == (None, True)
     assert one["reasons"] == ["validation_passed: 212 of 300 samples"]
+
+
+def test_the_stage_is_never_above_those_of_the_plan() -> None:
+    document = replace(at(begun(), 10, 50, 98), phase="baking", stage=3)
+    assert read(document, NOTHING, plan(10))["stage"] == 1
+    assert read(document, NOTHING, plan())["stage"] == 3
 
 
 def test_bad_shares_are_shown_as_such() -> None:
