@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.programs import TOOLS
-from tests.support.place import Place
+from tests.support.place import Place, unhurried
 from tests.support.stores import StoreConformance
 from tests.support.valkey import Server
 
 _prefixes = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    unhurried(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,9 @@ import asyncio
 import ssl
 import threading
 
+PATIENCE = 20.0
+"""Seconds that a busy machine may take to start it, or to end it."""
+
 
 class Background:
     """Serves connections with `serve` on a free port between `start` and `stop`."""
@@ -22,12 +25,12 @@ class Background:
     def start(self) -> None:
         """Returns once it listens."""
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE)
 
     def stop(self) -> None:
         """Ends every connection and the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handles one connection."""

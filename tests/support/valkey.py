@@ -18,6 +18,8 @@ from tests.support.background import Background
 
 STARTED = 20.0
 """Seconds that a server may take on a busy machine."""
+PONG = b"$4\r\npong\r\n"
+"""In what a subscription is answered when it asks."""
 
 
 def free_port() -> int:
@@ -55,9 +57,9 @@ class Server:
         self.wait_for(lambda: b"PONG" in self._try("PING"))
         return self
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
+    def wait_for(self, condition: Callable[[], bool], patience: float = STARTED) -> None:
         """Returns once it holds."""
-        deadline = time.monotonic() + STARTED
+        deadline = time.monotonic() + patience
         while not condition():
             assert self._process is not None and self._process.poll() is None, "the server has ended"
             assert time.monotonic() < deadline, f"see the logs in {self._directory}"
@@ -72,7 +74,7 @@ class Server:
     def say(self, *words: str) -> bytes:
         """The raw reply, or its first part, to one command."""
         text = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
-        with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), STARTED) as connection:
             connection.sendall(text.encode())
             return connection.recv(65_536)
 
@@ -95,15 +97,19 @@ class Server:
 
 
 class Between(Background):
-    """What stands between a client and a server: it may speak TLS to the client, delay, or lose replies."""
+    """What stands between a client and a server: it may speak TLS to the client, hold or lose replies."""
 
     def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         super().__init__(context=context)
         self._server_port = port
         self.loses = b""
         """The reply to what holds these bytes is lost: the server has it, then the connection breaks."""
-        self.delay = 0.0
         self.lost = 0
+        self.holds = b""
+        """The reply to what holds these bytes is held back for as long as they stand here."""
+        self.held = 0
+        self.pongs = 0
+        """Subscriptions that asked whether they still stand, and were answered."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -111,9 +117,9 @@ class Between(Background):
         except OSError:
             writer.close()
             return
-        doomed = asyncio.Event()
-        there = asyncio.create_task(self._requests(reader, server_writer, doomed))
-        back = asyncio.create_task(self._replies(server_reader, writer, doomed))
+        doomed, slow = asyncio.Event(), asyncio.Event()
+        there = asyncio.create_task(self._requests(reader, server_writer, doomed, slow))
+        back = asyncio.create_task(self._replies(server_reader, writer, doomed, slow))
         try:
             await asyncio.wait((there, back), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -124,22 +130,37 @@ class Between(Background):
             writer.close()
 
     async def _requests(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        doomed: asyncio.Event,
+        slow: asyncio.Event,
     ) -> None:
         while data := await reader.read(65_536):
             if self.loses and self.loses in data:
                 doomed.set()
+            if self.holds and self.holds in data:
+                slow.set()
             writer.write(data)
             await writer.drain()
 
     async def _replies(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        doomed: asyncio.Event,
+        slow: asyncio.Event,
     ) -> None:
         while data := await reader.read(65_536):
             if doomed.is_set():
                 self.lost += 1
                 return
-            await asyncio.sleep(self.delay)
+            if slow.is_set():
+                self.held += 1
+                while self.holds:
+                    await asyncio.sleep(0.01)
+                slow.clear()
+            self.pongs += data.count(PONG)
             writer.write(data)
             await writer.drain()
 

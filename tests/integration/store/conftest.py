@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway.store import sqlite, valkey_client
 from gateway.store.registry import STORES
-from tests.support.place import PATIENCE, Place
+from tests.support.place import Place, unhurried
 from tests.support.valkey import Between, Server, free_port, sentinel
 
 _prefixes = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is about a bound sets its own."""
+    unhurried(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +73,9 @@ def own(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(params=[*sorted(STORES), "cluster"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a store is, for each scheme; nobody has used it before."""
     prefix = f"prefix=test-{next(_prefixes)}"
-    monkeypatch.setattr(sqlite, "PATIENCE", PATIENCE)  # that of a busy machine
-    for name in ("SOCKET", "SENTINEL", "PATIENCE"):
-        monkeypatch.setattr(valkey_client, name, PATIENCE)
     if request.param == "sqlite":
         return Place("sqlite", tmp_path)
     if request.param in ("redis", "cluster"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from gateway.store import valkey, valkey_client
-from gateway.store.base import Applied, Document, Entry, Handle, Store
+from gateway.store.base import Applied, Document, Entry, Handle, Store, Unavailable
 from routing.evidence.outcomes import RECORDED, Receipt
 from tests.support.place import (
+    BRIEF,
     CALLS,
+    PATIENCE,
     REPORTS,
     REQUEST,
     ROLLOUT,
@@ -24,8 +27,14 @@ from tests.support.place import (
     passed_cells,
     refused,
     run,
+    until,
 )
 from tests.support.valkey import Between, Server, sentinel
+
+PROMISED = valkey_client.SENTINEL, valkey_client.SOCKET, valkey_client.PATIENCE
+"""As they are; tests raise them."""
+FAILOVER = 90.0
+"""Seconds that a Sentinel may take on a busy machine, where it may have to try several times."""
 
 
 @pytest.fixture
@@ -49,15 +58,31 @@ def place_behind(between: Between, tmp_path: Path) -> Place:
     return Place(f"redis://127.0.0.1:{between.port}", tmp_path)
 
 
+@pytest.fixture
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls end soon; on a busy machine some that would have been answered, too: tests make those again.
+
+    Both bounds: on Python 3.11 a call that is just sending may miss its end (`asyncio.wait_for` in redis-py).
+    """
+    for name in ("SOCKET", "PATIENCE"):
+        monkeypatch.setattr(valkey_client, name, BRIEF)
+
+
 def test_every_operation_is_covered() -> None:
     operations = {name for name in vars(Store) if not name.startswith("_")}
     assert set(CALLS) == operations - {"news", "settle", "sweep", "close"}
 
 
+def test_the_time_to_wait_is_half_a_second() -> None:
+    sentinel, socket, patience = PROMISED
+    assert sentinel < socket < patience <= 0.5
+
+
+@pytest.mark.usefixtures("_hurried")
 @pytest.mark.parametrize("name", CALLS)
-def test_a_stalled_server_is_given_up_in_time(own: Server, place: Place, name: str) -> None:
+def test_a_stalled_server_is_given_up(own: Server, place: Place, name: str) -> None:
     async def test(store: Store) -> None:
-        await CALLS[name](store)
+        await answered(lambda: CALLS[name](store))
         own.stall()
         await refused(CALLS[name](store))
         fresh = place.open()
@@ -72,11 +97,15 @@ def test_a_stalled_server_is_given_up_in_time(own: Server, place: Place, name: s
         own.go_on()
 
 
-def test_many_calls_on_a_stalled_server_end_in_time(own: Server, place: Place) -> None:
+@pytest.mark.usefixtures("_hurried")
+def test_many_calls_on_a_stalled_server_wait_together(own: Server, place: Place) -> None:
+    """One after the other, as connections come free, they would wait for twice as long as the test does."""
+    count = round(2 * PATIENCE / BRIEF) * valkey_client.CONNECTIONS
+
     async def test(store: Store) -> None:
-        await store.documents()
+        await answered(store.documents)
         own.stall()
-        await asyncio.gather(*(refused(store.documents()) for _ in range(100)))
+        await asyncio.gather(*(refused(store.documents()) for _ in range(count)))
 
     try:
         run(test, place)
@@ -152,18 +181,19 @@ def test_a_write_whose_reply_was_lost_counts_once(
     run(test, place, place_behind)
 
 
+@pytest.mark.usefixtures("_hurried")
 def test_a_slow_server_is_given_up_and_its_late_replies_are_nobody_elses(
     place_behind: Place, between: Between
 ) -> None:
     async def test(store: Store) -> None:
-        assert await store.claim("a", b"1") == b"1"
-        assert await store.claim("b", b"2") == b"2"
-        between.delay = 0.5
+        assert await answered(lambda: store.claim("a", b"1")) == b"1"
+        assert await answered(lambda: store.claim("b", b"2")) == b"2"
+        between.holds = b"EVALSHA"
         for _ in range(3):
             await refused(store.claim("a", b""))
-        between.delay = 0.0
+        between.holds = b""
         for _ in range(10):
-            assert await store.claim("b", b"") == b"2"
+            assert await answered(lambda: store.claim("b", b"")) == b"2"
 
     run(test, place_behind)
 
@@ -172,11 +202,14 @@ def test_a_caller_who_gives_up_leaves_no_reply_behind(place_behind: Place, betwe
     async def test(store: Store) -> None:
         assert await store.claim("a", b"1") == b"1"
         assert await store.claim("b", b"2") == b"2"
-        between.delay = 0.05
-        for _ in range(5):
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(store.claim("a", b""), 0.02)
-        between.delay = 0.0
+        between.holds = b"EVALSHA"
+        for before in range(5):
+            asking = asyncio.create_task(store.claim("a", b""))
+            await until(lambda before=before: between.held > before)  # type: ignore[misc]
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        between.holds = b""
         assert [await store.claim("b", b"") for _ in range(10)] == [b"2"] * 10
 
     run(test, place_behind)
@@ -208,19 +241,25 @@ def test_a_master_that_has_become_a_replica_refuses_and_recovers(own: Server, pl
 
 def test_sentinels_lead_to_the_new_master(own: Server, tmp_path: Path) -> None:
     replica = Server(tmp_path, "--replicaof", f"127.0.0.1 {own.port}").start()
-    watcher = sentinel(tmp_path, own).start()
-    watcher.say("SENTINEL", "SET", "main", "down-after-milliseconds", "300")
-    watcher.wait_for(lambda: b"num-slaves\r\n$1\r\n1" in watcher.say("SENTINEL", "MASTER", "main"))
     replica.wait_for(lambda: b"master_link_status:up" in replica.say("INFO", "replication"))
+    watcher = sentinel(tmp_path, own).start()
+    # When the machine has stalled it would do nothing for 30 s, and try a failover again after 360 s only.
+    assert b"OK" in watcher.say("SENTINEL", "DEBUG", "tilt-trigger", "600000")
+    assert b"OK" in watcher.say("SENTINEL", "SET", "main", "failover-timeout", "10000")
+    watcher.wait_for(lambda: b"num-slaves\r\n$1\r\n1" in watcher.say("SENTINEL", "MASTER", "main"), FAILOVER)
 
     async def test(store: Store) -> None:
         await store.put(ROLLOUT, Document(1, {}), expected=0)
         replica.wait_for(lambda: b"document" in replica.say("HGETALL", "headgate:{state}:documents") or
                          b"revision" in replica.say("HGETALL", "headgate:{state}:documents"))  # fmt: skip
+        # Not before: on a busy machine a master that lives would be given up.
+        assert b"OK" in watcher.say("SENTINEL", "SET", "main", "down-after-milliseconds", "300")
         own.kill()
-        await refused(store.document(ROLLOUT))
-        await answered(lambda: store.put(ROLLOUT, Document(2, {}), expected=1))
-        assert await store.document(ROLLOUT) == Document(2, {})
+        with contextlib.suppress(Unavailable):  # unless there is a new master already
+            async with asyncio.timeout(PATIENCE):
+                await store.document(ROLLOUT)
+        await answered(lambda: store.put(ROLLOUT, Document(2, {}), expected=1), FAILOVER)
+        assert await answered(lambda: store.document(ROLLOUT), FAILOVER) == Document(2, {})
 
     try:
         run(test, Place(f"redis+sentinel://127.0.0.1:{watcher.port}/main", tmp_path))
@@ -246,27 +285,42 @@ def test_news_goes_on_after_the_server_was_away(
     run(test, place)
 
 
+@pytest.mark.usefixtures("_hurried")
 def test_a_subscription_that_has_died_in_silence_is_made_anew(
-    own: Server, place: Place, monkeypatch: pytest.MonkeyPatch
+    own: Server, place_behind: Place, between: Between, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(valkey, "RECONNECT", 0.05)
-    monkeypatch.setattr(valkey_client, "LISTEN", 0.1)
+    monkeypatch.setattr(valkey_client, "LISTEN", BRIEF)
+    told: list[str] = []
+
+    async def follow(store: Store) -> None:
+        async for rollout in store.news():
+            told.append(rollout)
+
+    async def stands() -> bool:
+        """Whether it is still the same after it has been answered twice."""
+        pongs, connections = between.pongs, between.connections
+        await until(lambda: between.pongs > pongs + 1 or between.connections > connections)
+        return between.connections == connections
 
     async def test(store: Store) -> None:
-        news = store.news()
-        await heard(news, "")
-        await store.put(ROLLOUT, Document(1, {}), expected=0)
-        await heard(news, ROLLOUT)
-        waiting = asyncio.create_task(heard(news, ""))
-        await asyncio.sleep(0.5)  # answered pings
-        assert not waiting.done()
-        own.stall()
-        await asyncio.sleep(0.5)
-        own.go_on()
-        await waiting
+        following = asyncio.create_task(follow(store))
+        try:
+            await until(lambda: "" in told)
+            async with asyncio.timeout(PATIENCE):
+                while not await stands():  # on a busy machine an answer may come too late
+                    pass
+            own.stall()
+            before = told.count(""), between.connections
+            await until(lambda: between.connections > before[1])
+            own.go_on()
+            await until(lambda: told.count("") > before[0])
+        finally:
+            following.cancel()
+            await asyncio.wait((following,), timeout=PATIENCE)
 
     try:
-        run(test, place)
+        run(test, place_behind)
     finally:
         own.go_on()
 

@@ -13,10 +13,15 @@ from gateway.control.gather import Gathering
 from gateway.control.terms import Terms
 from gateway.store.base import Store, Unavailable
 from tests.support.event_log import exposure, line
-from tests.support.place import ROLLOUT, Place, run
+from tests.support.place import ROLLOUT, Place, run, unhurried
 
 UNITS = 4
 NOTHING: Any = None
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    unhurried(monkeypatch.setattr)
 
 
 def once_each(time: int) -> list[Exposure]:

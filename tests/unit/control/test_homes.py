@@ -12,6 +12,7 @@ import gateway.control.homes as module
 from gateway.control.homes import Homes
 from gateway.store.base import StoreError
 from gateway.store.sqlite import SQLiteStore
+from tests.support.place import AMPLE, PATIENCE, unhurried
 
 NAME, HOME = b"n" * 16, b"home"
 
@@ -25,6 +26,12 @@ class Keeper(Homes):
 
     def _lose(self, count: int) -> None:
         self.lost += count
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    unhurried(monkeypatch.setattr)
+    monkeypatch.setattr(module, "PATIENCE", AMPLE)
 
 
 def run(directory: Path, test: Callable[[Keeper, Keeper], Awaitable[None]]) -> None:
@@ -87,12 +94,12 @@ def test_a_store_that_is_away(
         one.add(NAME, HOME)
         with pytest.raises(StoreError):
             await other.find(NAME)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not caplog.records:
                 await asyncio.sleep(0.005)
         place.mkdir()
         one.add(b"other", HOME)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not await other._store.home(b"other"):
                 await asyncio.sleep(0.005)
         assert await other.find(NAME) == HOME
