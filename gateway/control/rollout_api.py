@@ -54,7 +54,8 @@ def add_rollouts(app: FastAPI, plane: Plane, admits: Callable[[frozenset[str]], 
     ) -> list[Mapping[str, Any]]:
         """Every transition and change of a verdict that is remembered, the oldest first.
 
-        Also of a rollout that the configuration does not have any more. With `records` each decision comes with what it was made of: base64 of JSON that zlib has compressed.
+        Also of a rollout that the configuration does not have any more. With `records` each decision comes
+        with what it was made of: base64 of JSON that zlib has compressed.
         """
         name = name_of(route, segment)
         try:
