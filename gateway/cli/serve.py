@@ -21,7 +21,7 @@ from gateway.control.source import Secrets, Source, compile_source, fingerprint,
 from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
-from gateway.state import Unusable, adopt_unit_key, open_state
+from gateway.state import Unusable, adopt_unit_key, open_state, take_replica
 from gateway.store.registry import StoreRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
@@ -97,16 +97,17 @@ def first_source(path: Path | None, state: Path) -> Source:
     # Refuses before anything is touched.
     snapshot = compile_source(loaded.config, secrets, 1, {}, estimators, telemetry)
     keys = snapshot.signing_keys
+    replica = take_replica(kept.directory)
     known = kept_rollouts(kept.directory, keys)
-    shared, documents = asyncio.run(first_look(loaded.config, state, keys, kept.unit_key, known))
+    shared, documents = asyncio.run(first_look(loaded.config, state, replica, keys, kept.unit_key, known))
     if shared != kept.unit_key:
         adopt_unit_key(kept.directory, shared)
         secrets = Secrets(kept.signing_key, shared)
     if documents or shared != kept.unit_key:
         snapshot = compile_source(loaded.config, secrets, 1, documents, estimators, telemetry)
     return Source(
-        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
-        documents, estimators, telemetry,
+        path.absolute() if path else None, state.absolute(), replica, loaded, prints, secrets, snapshot,
+        time(), documents, estimators, telemetry,
     )  # fmt: skip
 
 

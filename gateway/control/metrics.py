@@ -65,7 +65,7 @@ class Metrics(Collector):
         self._initialized: float | None = None
         self._snapshot: Snapshot | None = None
         self._since = 0.0
-        self._rollouts: Callable[[], tuple[bool, list[Shown]]] = lambda: (False, [])
+        self._rollouts: Callable[[], tuple[str, bool, list[Shown]]] = lambda: ("", False, [])
         self._drifts: Callable[[], Iterable[Drift]] = lambda: ()
         self._stale: Mapping[str, bool] = {}
         self._exposition = Exposition()
@@ -146,8 +146,8 @@ class Metrics(Collector):
         """By route that estimates: whether its model's file cannot be used as it is."""
         self._stale = stale
 
-    def show_rollouts(self, shown: Callable[[], tuple[bool, list[Shown]]]) -> None:
-        """`shown` is asked at every scrape: whether this replica leads, and how rollouts stand."""
+    def show_rollouts(self, shown: Callable[[], tuple[str, bool, list[Shown]]]) -> None:
+        """`shown` is asked at every scrape: this replica's name, whether it leads, how rollouts stand."""
         self._rollouts = shown
 
     def _count(self, one: Series, labels: Labels) -> None:

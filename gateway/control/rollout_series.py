@@ -23,9 +23,11 @@ class Shown(NamedTuple):
     evaluation: Evaluation | None
 
 
-def families(leads: bool, rollouts: Sequence[Shown]) -> Iterator[Metric]:
+def families(replica: str, leads: bool, rollouts: Sequence[Shown]) -> Iterator[Metric]:
     """Their metric families."""
-    yield GaugeMetricFamily("headgate_leader", "1 on the replica that moves rollouts.", float(leads))
+    leader = GaugeMetricFamily("headgate_leader", "1 on the replica that moves rollouts.", labels=["replica"])
+    leader.add_metric([replica], float(leads))
+    yield leader
     stage = GaugeMetricFamily("headgate_rollout_stage", "The planned stage, from 1.", labels=PLACE)
     phase = GaugeMetricFamily(
         "headgate_rollout_phase", "1 for the phase that a rollout is in.", labels=(*PLACE, "phase")

@@ -13,7 +13,6 @@ from gateway.control.controller.follow import Follower
 from gateway.control.controller.heartbeat import Heart
 from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import wishes_of
-from gateway.state import replica_of
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.rollout.document import Document
@@ -23,7 +22,12 @@ UNIT_KEY = "unit key"
 
 
 async def first_look(
-    config: Config, state: Path, keys: tuple[bytes, ...], unit_key: bytes, known: Mapping[str, Document]
+    config: Config,
+    state: Path,
+    replica: str,
+    keys: tuple[bytes, ...],
+    unit_key: bytes,
+    known: Mapping[str, Document],
 ) -> tuple[bytes, dict[str, Document]]:
     """The shared unit key and the rollouts' documents; what is `known` already, while the store is away.
 
@@ -43,7 +47,7 @@ async def first_look(
         if follower.reached and book.wishes:
             with contextlib.suppress(StoreError):
                 # Before anything is served, so that no other replica takes itself for the only one.
-                await Heart(store, replica_of(state), book, Newest()).beat(time())
+                await Heart(store, replica, book, Newest()).beat(time())
     finally:
         await store.close()
     return unit_key, book.documents

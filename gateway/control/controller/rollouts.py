@@ -46,6 +46,7 @@ class Rollouts:
         changed: Callable[[], None],
         met: Callable[[], Awaitable[None]],
     ) -> None:
+        self._replica = replica
         self._metrics = metrics
         self._newest = Newest()
         self._queries = Queries()
@@ -118,7 +119,7 @@ class Rollouts:
         if document.recommendation is not None and document.recommendation != before.recommendation:
             self._notifier.recommend(wish.notify, document)
 
-    def _shown(self) -> tuple[bool, list[Shown]]:
-        """Whether this replica leads, and what Prometheus sees of each rollout."""
+    def _shown(self) -> tuple[str, bool, list[Shown]]:
+        """What this replica is called, whether it leads, and what Prometheus sees of each rollout."""
         shown = [Shown(self._book.documents[name], self._book.look(name).evaluation) for name in self.names]
-        return self._controller.leads, shown
+        return self._replica, self._controller.leads, shown
