@@ -23,11 +23,23 @@ class Shown(NamedTuple):
     evaluation: Evaluation | None
 
 
-def families(replica: str, leads: bool, rollouts: Sequence[Shown]) -> Iterator[Metric]:
-    """Their metric families."""
+class View(NamedTuple):
+    """What a replica sees: what it is called, whether it leads, whether the store answers, the rollouts."""
+
+    replica: str
+    leads: bool
+    reached: bool
+    rollouts: Sequence[Shown]
+
+
+def families(view: View) -> Iterator[Metric]:
+    """Its metric families."""
     leader = GaugeMetricFamily("headgate_leader", "1 on the replica that moves rollouts.", labels=["replica"])
-    leader.add_metric([replica], float(leads))
+    leader.add_metric([view.replica], float(view.leads))
     yield leader
+    yield GaugeMetricFamily(
+        "headgate_store_reached", "1 while the store answers this replica.", float(view.reached)
+    )
     stage = GaugeMetricFamily("headgate_rollout_stage", "The planned stage, from 1.", labels=PLACE)
     phase = GaugeMetricFamily(
         "headgate_rollout_phase", "1 for the phase that a rollout is in.", labels=(*PLACE, "phase")
@@ -35,13 +47,13 @@ def families(replica: str, leads: bool, rollouts: Sequence[Shown]) -> Iterator[M
     unsettled = GaugeMetricFamily(
         "headgate_rollout_unsettled", "1 while a promotion is not in the configuration.", labels=PLACE
     )
-    for document, _ in rollouts:
+    for document, _ in view.rollouts:
         place = document.route, document.segment
         stage.add_metric(place, document.stage)
         for one in PHASES:
             phase.add_metric((*place, one), float(one == document.phase))
         unsettled.add_metric(place, float(document.unsettled))
-    yield from (stage, phase, unsettled, *_proofs(rollouts))
+    yield from (stage, phase, unsettled, *_proofs(view.rollouts))
 
 
 def _proofs(rollouts: Sequence[Shown]) -> tuple[Metric, Metric]:

@@ -316,7 +316,9 @@ def test_replicas_move_together_and_correct_a_store_that_lost_everything(tmp_pat
         valkey.stall()
         assert served(one, 20)["tuned"] > 5
         assert act(one, "abort").status == 503
+        one.wait_until(lambda: one.metric("headgate_store_reached") == 0)
         valkey.go_on()
+        one.wait_for_metric(1, "headgate_store_reached")
         one.wait_until(lambda: act(one, "abort").status in (200, 409))
         two.wait_until(lambda: served(two, 8) == {"base": 8})
 

@@ -19,7 +19,7 @@ from gateway.control.controller.queries import Queries
 from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import Wish, name_of, settled_on, wishes_of
 from gateway.control.metrics import Metrics
-from gateway.control.rollout_series import Shown
+from gateway.control.rollout_series import Shown, View
 from gateway.store.base import Store
 from routing.rollout.advance import advance
 from routing.rollout.document import Document
@@ -119,7 +119,7 @@ class Rollouts:
         if document.recommendation is not None and document.recommendation != before.recommendation:
             self._notifier.recommend(wish.notify, document)
 
-    def _shown(self) -> tuple[str, bool, list[Shown]]:
-        """What this replica is called, whether it leads, and what Prometheus sees of each rollout."""
+    def _shown(self) -> View:
+        """What Prometheus sees."""
         shown = [Shown(self._book.documents[name], self._book.look(name).evaluation) for name in self.names]
-        return self._replica, self._controller.leads, shown
+        return View(self._replica, self._controller.leads, self._follower.reached, shown)
