@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -337,6 +338,24 @@ def test_a_start_without_the_store_serves_what_was_served_last(tmp_path, upstrea
         assert served(gateway, 8) == {"base": 8}
 
 
+def test_a_reading_says_when_the_store_does_not_answer(tmp_path, upstream, valkey):
+    config = configure(tmp_path / "one", upstream, store=valkey.url)
+    with running_gateway(config, keys=KEYS) as gateway:
+        gateway.wait_for_metric(1 / 0.02, "headgate_rollout_evidence_threshold", metric="validation_passed")
+        gateway.wait_until(lambda: reading(gateway)["warnings"] == [])
+        valkey.stall()
+        gateway.wait_until(lambda: bool(reading(gateway)["warnings"]))
+        told = r"the store does not answer; figures are of \d{4}-\d\d-\d\d \d\d:\d\d UTC"
+        assert re.fullmatch(told, *reading(gateway)["warnings"])
+        valkey.go_on()
+        gateway.wait_until(lambda: reading(gateway)["warnings"] == [])
+        assert act_once_heard(gateway, "pause").status == 200
+        gateway.wait_until(lambda: (tmp_path / "one/state/rollouts.json").exists())
+    valkey.kill()
+    with running_gateway(config, keys=KEYS) as gateway:
+        assert reading(gateway)["warnings"] == ["the store does not answer; figures are not known"]
+
+
 def test_a_new_definition_waits_for_every_replica(tmp_path, upstream, valkey):
     configs = [configure(tmp_path / name, upstream, store=valkey.url) for name in ("one", "two")]
     with running_gateway(configs[0], keys=KEYS) as one, running_gateway(configs[1], keys=KEYS) as two:
@@ -345,6 +364,8 @@ def test_a_new_definition_waits_for_every_replica(tmp_path, upstream, valkey):
         configure(tmp_path / "one", upstream, store=valkey.url, candidate="tuned-model-2")
         one.wait_until(lambda: one.logged("configuration reloaded"))
         assert served(one, 8) == {"base": 8}  # has a candidate that is not the one on trial
+        told = "this replica's configuration has other variants: it serves the baseline until they agree"
+        assert (reading(one)["warnings"], reading(two)["warnings"]) == ([told], [])
         assert served(two, 8) == {"tuned": 8}
         assert reading(one)["epoch"] == reading(two)["epoch"] == 1
         configure(tmp_path / "two", upstream, store=valkey.url, candidate="tuned-model-2")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from time import monotonic, time
 from typing import Any
 
 from config.schema import Config
 from gateway.channel.records import Exposure, Line
-from gateway.control.controller.book import Book
+from gateway.control.controller.book import Book, Look
 from gateway.control.controller.commands import Commands
 from gateway.control.controller.controller import Controller
 from gateway.control.controller.events import Events
@@ -94,7 +96,16 @@ class Rollouts:
         wish, document, look = self._book.wishes[name], self._book.documents[name], self._book.look(name)
         evaluation = look.evaluation or advance(document, wish.plan, NOTHING, document.since).evaluation
         assert evaluation is not None
-        return reading(document, wish.plan, evaluation, look.intervals, when)
+        told = reading(document, wish.plan, evaluation, look.intervals, when)
+        told["warnings"] += self._warnings(wish, document, look)
+        return told
+
+    def _warnings(self, wish: Wish, document: Document, look: Look) -> Iterator[str]:
+        """What keeps a reading from being what is: this replica is cut off, or has another file."""
+        if not self._follower.reached:
+            yield f"the store does not answer; figures are {_age(look)}"
+        if document.definition != wish.identity.definition:
+            yield "this replica's configuration has other variants: it serves the baseline until they agree"
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
@@ -123,3 +134,11 @@ class Rollouts:
         """What Prometheus sees."""
         shown = [Shown(self._book.documents[name], self._book.look(name).evaluation) for name in self.names]
         return View(self._replica, self._controller.leads, self._follower.reached, shown)
+
+
+def _age(look: Look) -> str:
+    """Of when the figures of a look are."""
+    if look.evaluation is None:
+        return "not known"
+    then = datetime.fromtimestamp(time() - (monotonic() - look.taken), UTC)
+    return f"of {then:%Y-%m-%d %H:%M} UTC"
