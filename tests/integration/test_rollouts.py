@@ -259,6 +259,16 @@ def test_transitions_are_told_to_webhooks_and_listeners(tmp_path, upstream):
         server.server_close()
 
 
+def test_a_notification_that_fails_names_rollout_and_host_and_no_secret(tmp_path, upstream):
+    upstream.script = lambda received: answer(status=404, body=b"canary")
+    url = upstream.url.replace("http://", "http://canary:canary@") + "/canary?token=canary"
+    with running_gateway(configure(tmp_path, upstream, more=f'notify: ["{url}"]'), keys=KEYS) as gateway:
+        act(gateway, "pause")
+        told = "a notification of solver/all could not be delivered to 127.0.0.1: status 404"
+        gateway.wait_until(lambda: gateway.logged(told))
+        assert not any("canary" in str(entry) for entry in gateway.log)
+
+
 def _listen(gateway):
     import http.client
 
