@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import tempfile
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 KEY_BYTES = 32
+MOST = 16
+"""Gateways that may use one state directory at once."""
 
 
 class Unusable(Exception):
@@ -38,10 +41,14 @@ def open_state(directory: Path) -> State:
             pass
         return State(directory, _key(keys / "signing.key"), _key(keys / "unit.key"))
     except OSError as error:
-        raise Unusable(
-            f"cannot write to the state directory {directory}: {error.strerror}; "
-            "choose another with --state or HEADGATE_STATE"
-        ) from None
+        raise _unwritable(directory, error) from None
+
+
+def _unwritable(directory: Path, error: OSError) -> Unusable:
+    return Unusable(
+        f"cannot write to the state directory {directory}: {error.strerror}; "
+        "choose another with --state or HEADGATE_STATE"
+    )
 
 
 def _key(path: Path) -> bytes:
@@ -83,9 +90,30 @@ def adopt_unit_key(directory: Path, key: bytes) -> None:
         raise Unusable(f"cannot write to the state directory {directory}: {error.strerror}") from None
 
 
-def replica_of(directory: Path) -> str:
-    """What this state directory's gateway is called among its replicas; made at random on first use.
+def take_replica(directory: Path) -> str:
+    """What the gateway of this process is called among the replicas, until the process ends. Raises Unusable.
 
-    Raises Unusable, OSError.
+    The directory's name, and the number of a place that no other gateway on it has: one that is alone has the
+    same after each restart, and those beside each other differ.
     """
-    return _key(directory / "keys" / "replica.key")[:8].hex()
+    try:
+        name = _key(directory / "keys" / "replica.key")[:8].hex()
+        return f"{name}-{take_place(directory / 'replicas').name}"
+    except OSError as error:
+        raise _unwritable(directory, error) from None
+
+
+def take_place(directory: Path) -> Path:
+    """The first numbered folder below `directory` that no other process has; ours until this one ends.
+
+    Raises Unusable when MOST have been taken, OSError.
+    """
+    for number in range(MOST):
+        place = directory / str(number)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return place  # the lock stays open
+        os.close(lock)
+    raise Unusable(f"{directory}: {MOST} gateways are using this state directory")

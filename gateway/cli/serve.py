@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import time
 
@@ -17,11 +18,11 @@ from config.problems import ConfigError
 from gateway.control.controller.first import first_look
 from gateway.control.controller.keep import kept as kept_rollouts
 from gateway.control.estimators import Estimators
-from gateway.control.source import Secrets, Source, compile_source, fingerprint, load_printed
+from gateway.control.source import Secrets, Source, compile_source, fingerprint, load_printed, signing_keys_of
 from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
 from gateway.providers.registry import ProviderRefused
-from gateway.state import Unusable, adopt_unit_key, open_state
+from gateway.state import Unusable, adopt_unit_key, open_state, take_replica
 from gateway.store.registry import StoreRefused
 from gateway.supervisor.child import StillBorn
 from gateway.supervisor.sockets import Unavailable, listen, raise_descriptor_limit
@@ -67,7 +68,9 @@ def command(
     """
     try:
         source = first_source(path, state)
+        # Before anything is written to the store: a start that finds its port taken must not begin a rollout.
         listeners = Listeners(listen(host, port, workers), listen(admin_host, admin_port, 1)[0])
+        source = as_stored(source)
     except (ProviderRefused, StoreRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
@@ -83,7 +86,7 @@ def command(
 
 
 def first_source(path: Path | None, state: Path) -> Source:
-    """Loads the configuration and compiles the first snapshot.
+    """Loads the configuration and compiles the first snapshot, with rollouts as this machine saw them last.
 
     Raises Unusable, ProviderRefused, StoreRefused, click.ClickException.
     """
@@ -94,20 +97,21 @@ def first_source(path: Path | None, state: Path) -> Source:
     secrets = Secrets(kept.signing_key, kept.unit_key)
     telemetry, _ = telemetry_of(os.environ)
     estimators = Estimators().read(loaded.config)
-    # Refuses before anything is touched.
-    snapshot = compile_source(loaded.config, secrets, 1, {}, estimators, telemetry)
-    keys = snapshot.signing_keys
-    known = kept_rollouts(kept.directory, keys)
-    shared, documents = asyncio.run(first_look(loaded.config, state, keys, kept.unit_key, known))
-    if shared != kept.unit_key:
-        adopt_unit_key(kept.directory, shared)
-        secrets = Secrets(kept.signing_key, shared)
-    if documents or shared != kept.unit_key:
-        snapshot = compile_source(loaded.config, secrets, 1, documents, estimators, telemetry)
+    known = kept_rollouts(kept.directory, signing_keys_of(loaded.config, secrets))
+    snapshot = compile_source(loaded.config, secrets, 1, known, estimators, telemetry)
     return Source(
-        path.absolute() if path else None, state.absolute(), loaded, prints, secrets, snapshot, time(),
-        documents, estimators, telemetry,
+        path.absolute() if path else None, state.absolute(), take_replica(kept.directory), loaded, prints,
+        secrets, snapshot, time(), known, estimators, telemetry,
     )  # fmt: skip
+
+
+def as_stored(source: Source) -> Source:
+    """The source with rollouts and the shared secret as the store has them. Raises Unusable."""
+    shared, documents = asyncio.run(first_look(source))
+    if shared != source.secrets.unit_key:
+        adopt_unit_key(source.state, shared)
+    secrets = replace(source.secrets, unit_key=shared)
+    return source.moved(secrets, documents, source.snapshot.revision, time())
 
 
 def _load(path: Path | None) -> tuple[Loaded, Mapping[Path, bytes]]:

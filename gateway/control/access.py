@@ -41,7 +41,8 @@ def admit(snapshot: Snapshot, request: Request, scopes: frozenset[str]) -> Key:
             code="invalid_api_key",
         )
     if key.scopes.isdisjoint(scopes):
-        raise Refusal(403, f"This key does not have the scope '{min(scopes)}'.", code="insufficient_scope")
+        wanted = " or ".join(f"'{scope}'" for scope in sorted(scopes))
+        raise Refusal(403, f"This key does not have the scope {wanted}.", code="insufficient_scope")
     return key
 
 

@@ -44,7 +44,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        param = ".".join(str(part) for part in first["loc"][1:]) or None
+        # Of what is no JSON the place is a number of characters, and no field.
+        place = () if first["type"] == "json_invalid" else first["loc"][1:]
+        param = ".".join(map(str, place)) or None
         return Refusal(400, f"The request is not valid: {first['msg']}.", param=param).response()
 
     @app.exception_handler(HTTPException)

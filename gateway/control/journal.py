@@ -8,8 +8,6 @@ to is kept beside them. A frame that was torn by a crash was never acknowledged;
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import logging
 import os
 import zlib
@@ -17,14 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
+from gateway.state import take_place
+
 log = logging.getLogger("headgate.control")
 
 SEGMENT = 16 * 1024 * 1024
 """Bytes after which a new segment begins."""
 BOUND = 1024 * 1024 * 1024
 """Bytes that may wait to be consumed."""
-MOST = 16
-"""Gateways that may use one state directory at once."""
 READ = 1024 * 1024
 """Bytes read at once."""
 _frame = Struct(">II")
@@ -32,16 +30,8 @@ _SUFFIX = ".journal"
 
 
 def open_journal(directory: Path) -> Journal:
-    """The first journal below `directory` that no other gateway has open. Raises OSError."""
-    for number in range(MOST):
-        place = directory / str(number)
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return Journal(place)  # the lock is held until the process ends
-        os.close(lock)
-    raise OSError(f"{directory}: {MOST} gateways are using this state directory")
+    """The first journal below `directory` that no other gateway has open. Raises Unusable, OSError."""
+    return Journal(take_place(directory))
 
 
 class Full(Exception):

@@ -30,7 +30,7 @@ from gateway.control.exemplars import Exemplars
 from gateway.control.exposition import CLASSIC, OPENMETRICS, Exposition, unit_of, wants_openmetrics
 from gateway.control.exposures import Exposures
 from gateway.control.gains import SILENCE, Drift
-from gateway.control.rollout_series import Shown, families
+from gateway.control.rollout_series import View, families
 from routing.evidence.standing import Standing
 from routing.snapshot import BASIS_POINTS, Rollout, Snapshot
 
@@ -62,7 +62,7 @@ class Metrics(Collector):
         self._initialized: float | None = None
         self._snapshot: Snapshot | None = None
         self._since = 0.0
-        self._rollouts: Callable[[], tuple[bool, list[Shown]]] = lambda: (False, [])
+        self._rollouts: Callable[[], View] = lambda: View("", False, False, ())
         self._drifts: Callable[[], Iterable[Drift]] = lambda: ()
         self._stale: Mapping[str, bool] = {}
         self._exposition = Exposition()
@@ -143,8 +143,8 @@ class Metrics(Collector):
         """By route that estimates: whether its model's file cannot be used as it is."""
         self._stale = stale
 
-    def show_rollouts(self, shown: Callable[[], tuple[bool, list[Shown]]]) -> None:
-        """`shown` is asked at every scrape: whether this replica leads, and how rollouts stand."""
+    def show_rollouts(self, shown: Callable[[], View]) -> None:
+        """`shown` is asked at every scrape: what this replica sees."""
         self._rollouts = shown
 
     def _count(self, one: Series, labels: Labels) -> None:
@@ -216,7 +216,7 @@ class Metrics(Collector):
         yield from self._breakers()
         yield from self._snapshot_gauges()
         yield from self._evidence()
-        yield from families(*self._rollouts())
+        yield from families(self._rollouts())
         yield from difficulty_families(self._stale, self._drifts(), self._snapshot)
         yield CounterMetricFamily(
             "headgate_config_reload_failures",

@@ -35,7 +35,7 @@ from gateway.control.standing import Watcher
 from gateway.control.telemetry.sending import Sending
 from gateway.control.telemetry.world import world_of
 from gateway.control.terms import terms_of
-from gateway.state import Unusable, adopt_unit_key, replica_of
+from gateway.state import Unusable, adopt_unit_key
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.difficulty.thresholds import Told, adjusted
@@ -89,7 +89,7 @@ class Plane:
         self.intake = Intake(self.journal, self.ledger, Opener(keys), terms)
         self.homes = Homes(self.store, metrics.dropped)
         self.rollouts = Rollouts(
-            self.store, replica_of(source.state), source.documents, metrics, self._moved, self._share_secret
+            self.store, source.replica, source.documents, metrics, self._moved, self._share_secret
         )  # fmt: skip
         self.ledger.report(self.rollouts.changed)
         self.gains = Gains(self._adjust)

@@ -24,9 +24,24 @@ class Shown(NamedTuple):
     evaluation: Evaluation | None
 
 
-def families(leads: bool, rollouts: Sequence[Shown]) -> Iterator[Metric]:
-    """Their metric families."""
-    yield GaugeMetricFamily("headgate_leader", "1 on the replica that moves rollouts.", float(leads))
+class View(NamedTuple):
+    """What a replica sees: what it is called, whether it leads, whether the store answers, the rollouts."""
+
+    replica: str
+    leads: bool
+    reached: bool
+    rollouts: Sequence[Shown]
+
+
+def families(view: View) -> Iterator[Metric]:
+    """Its metric families."""
+    replica = GaugeMetricFamily("headgate_replica_info", "What this replica is called.", labels=["replica"])
+    replica.add_metric([view.replica], 1.0)
+    yield replica
+    yield GaugeMetricFamily("headgate_leader", "1 on the replica that moves rollouts.", float(view.leads))
+    yield GaugeMetricFamily(
+        "headgate_store_reached", "1 while the store answers this replica.", float(view.reached)
+    )
     stage = GaugeMetricFamily("headgate_rollout_stage", "The planned stage, from 1.", labels=PLACE)
     phase = GaugeMetricFamily(
         "headgate_rollout_phase", "1 for the phase that a rollout is in.", labels=(*PLACE, "phase")
@@ -34,13 +49,13 @@ def families(leads: bool, rollouts: Sequence[Shown]) -> Iterator[Metric]:
     unsettled = GaugeMetricFamily(
         "headgate_rollout_unsettled", "1 while a promotion is not in the configuration.", labels=PLACE
     )
-    for document, number, _ in rollouts:
+    for document, number, _ in view.rollouts:
         place = document.route, document.segment
         stage.add_metric(place, number)
         for one in PHASES:
             phase.add_metric((*place, one), float(one == document.phase))
         unsettled.add_metric(place, float(document.unsettled))
-    yield from (stage, phase, unsettled, *_proofs(rollouts))
+    yield from (stage, phase, unsettled, *_proofs(view.rollouts))
 
 
 def _proofs(rollouts: Sequence[Shown]) -> tuple[Metric, Metric]:

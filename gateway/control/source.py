@@ -42,12 +42,13 @@ class Source:
     """The configuration as loaded, the snapshot compiled from it, and since when (seconds, wall clock).
 
     `path` is None when the configuration came from environment variables: then there is nothing to watch.
-    `state` is the state directory. `prints` are the content hashes of the files it was read from. `documents`
-    are the rollouts' as last known, by name.
+    `state` is the state directory, `replica` what this gateway is called among the replicas. `prints` are the
+    content hashes of the files it was read from. `documents` are the rollouts' as last known, by name.
     """
 
     path: Path | None
     state: Path
+    replica: str
     loaded: Loaded
     prints: Mapping[Path, bytes]
     secrets: Secrets = field(repr=False)

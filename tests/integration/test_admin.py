@@ -38,6 +38,7 @@ def test_reading_needs_the_scope(gateway, path):
     assert gateway.admin("GET", path, key="reader").status == 200
     refused = gateway.admin("GET", path, key="app")
     assert (refused.status, refused.error["code"]) == (403, "insufficient_scope")
+    assert refused.error["message"] == "This key does not have the scope 'admin' or 'admin:read'."
     unknown = gateway.admin("GET", path, key="nobody")
     assert (unknown.status, unknown.error["code"]) == (401, "invalid_api_key")
 
@@ -89,6 +90,7 @@ def test_explain_is_what_happens(gateway):
     [
         (None, 400, None),
         ([], 400, None),
+        (b'{"request": }', 400, None),
         ({"request": "hi"}, 400, "request"),
         ({"request": {"messages": []}}, 400, "model"),
         ({"request": {"model": 1, "messages": []}}, 400, "model"),

@@ -279,6 +279,7 @@ def test_taken_port(gateway, tmp_path, option, workers):
     port = str(gateway.port if option == "--port" else gateway.admin_port)
     line = start(tmp_path, option, port, "--workers", workers)
     assert port in line and "in use" in line
+    assert not (tmp_path / ".headgate" / "state.db").exists()  # no rollout has begun
 
 
 def test_unknown_host(tmp_path):

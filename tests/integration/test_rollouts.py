@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -276,6 +277,16 @@ def test_transitions_are_told_to_webhooks_and_listeners(tmp_path, upstream):
         server.server_close()
 
 
+def test_a_notification_that_fails_names_rollout_and_host_and_no_secret(tmp_path, upstream):
+    upstream.script = lambda received: answer(status=404, body=b"canary")
+    url = upstream.url.replace("http://", "http://canary:canary@") + "/canary?token=canary"
+    with running_gateway(configure(tmp_path, upstream, more=f'notify: ["{url}"]'), keys=KEYS) as gateway:
+        act(gateway, "pause")
+        told = "a notification of solver/all could not be delivered to 127.0.0.1: status 404"
+        gateway.wait_until(lambda: gateway.logged(told))
+        assert not any("canary" in str(entry) for entry in gateway.log)
+
+
 def _listen(gateway):
     import http.client
 
@@ -334,7 +345,9 @@ def test_replicas_move_together_and_correct_a_store_that_lost_everything(tmp_pat
         valkey.stall()
         assert served(one, 20)["tuned"] > 5
         assert act(one, "abort").status == 503
+        one.wait_until(lambda: one.metric("headgate_store_reached") == 0)
         valkey.go_on()
+        one.wait_for_metric(1, "headgate_store_reached")
         one.wait_until(lambda: act(one, "abort").status in (200, 409))
         two.wait_until(lambda: served(two, 8) == {"base": 8})
 
@@ -353,6 +366,24 @@ def test_a_start_without_the_store_serves_what_was_served_last(tmp_path, upstrea
         assert served(gateway, 8) == {"base": 8}
 
 
+def test_a_reading_says_when_the_store_does_not_answer(tmp_path, upstream, valkey):
+    config = configure(tmp_path / "one", upstream, store=valkey.url)
+    with running_gateway(config, keys=KEYS) as gateway:
+        gateway.wait_for_metric(1 / 0.02, "headgate_rollout_evidence_threshold", metric="validation_passed")
+        gateway.wait_until(lambda: reading(gateway)["warnings"] == [])
+        valkey.stall()
+        gateway.wait_until(lambda: bool(reading(gateway)["warnings"]))
+        told = r"the store does not answer; figures are of \d{4}-\d\d-\d\d \d\d:\d\d UTC"
+        assert re.fullmatch(told, *reading(gateway)["warnings"])
+        valkey.go_on()
+        gateway.wait_until(lambda: reading(gateway)["warnings"] == [])
+        assert act_once_heard(gateway, "pause").status == 200
+        gateway.wait_until(lambda: (tmp_path / "one/state/rollouts.json").exists())
+    valkey.kill()
+    with running_gateway(config, keys=KEYS) as gateway:
+        assert reading(gateway)["warnings"] == ["the store does not answer; figures are not known"]
+
+
 def test_a_new_definition_waits_for_every_replica(tmp_path, upstream, valkey):
     configs = [configure(tmp_path / name, upstream, store=valkey.url) for name in ("one", "two")]
     with running_gateway(configs[0], keys=KEYS) as one, running_gateway(configs[1], keys=KEYS) as two:
@@ -361,6 +392,8 @@ def test_a_new_definition_waits_for_every_replica(tmp_path, upstream, valkey):
         configure(tmp_path / "one", upstream, store=valkey.url, candidate="tuned-model-2")
         one.wait_until(lambda: one.logged("configuration reloaded"))
         assert served(one, 8) == {"base": 8}  # has a candidate that is not the one on trial
+        told = "this replica's configuration has other variants: it serves the baseline until they agree"
+        assert (reading(one)["warnings"], reading(two)["warnings"]) == ([told], [])
         assert served(two, 8) == {"tuned": 8}
         assert reading(one)["epoch"] == reading(two)["epoch"] == 1
         configure(tmp_path / "two", upstream, store=valkey.url, candidate="tuned-model-2")

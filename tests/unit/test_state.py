@@ -5,7 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from gateway.state import open_state
+import pytest
+
+from gateway.state import MOST, Unusable, open_state, take_replica
 
 
 def test_gateways_that_start_together_agree(tmp_path):
@@ -21,3 +23,19 @@ def test_gateways_that_start_together_agree(tmp_path):
     assert len(keys) == 1
     assert sorted(one.name for one in (tmp_path / "state" / "keys").iterdir()) == ["signing.key", "unit.key"]
     assert all(one.stat().st_mode & 0o077 == 0 for one in (tmp_path / "state" / "keys").iterdir())
+
+
+def test_gateways_on_one_directory_are_replicas_of_their_own(tmp_path):
+    open_state(tmp_path)
+    names = [take_replica(tmp_path) for _ in range(MOST)]
+    assert len(set(names)) == MOST
+    assert {name.partition("-")[0] for name in names} == {names[0].partition("-")[0]}
+    with pytest.raises(Unusable, match=f"{MOST} gateways are using this state directory"):
+        take_replica(tmp_path)
+
+
+def test_a_directory_that_cannot_be_locked_is_refused(tmp_path):
+    open_state(tmp_path)
+    (tmp_path / "replicas").write_text("")
+    with pytest.raises(Unusable, match="cannot write to the state directory"):
+        take_replica(tmp_path)

@@ -18,11 +18,11 @@ from rich.progress import track
 from config.units import percent
 from config.units import weight as read_weight
 from gateway.cli.client import check_url
-from gateway.cli.rollout.admin import KEY, Admin, Name
+from gateway.cli.rollout.admin import KEY, Admin, Name, name_of
 from gateway.cli.rollout.history import explained, history, transitions
 from gateway.cli.rollout.listing import listing
 from gateway.cli.rollout.pace import Pace
-from gateway.cli.rollout.page import LATEST, Page
+from gateway.cli.rollout.page import LATEST, Page, notes
 from gateway.cli.rollout.verify import summary, verify
 from gateway.cli.rollout.watch import PATIENCE, Watcher, standing, watch, watch_json
 
@@ -102,6 +102,9 @@ def list_(url: str, as_json: bool) -> None:
     else:
         console = _console()
         console.print(listing(readings, datetime.now(UTC), console.width))
+        for reading in readings:
+            for note in notes(reading):
+                click.echo(f"warning: {name_of(reading)}: {note}", err=True)
 
 
 @command.command()

@@ -66,7 +66,7 @@ class Page:
         if compared is not None and compared < 1 and str(reading["phase"]) in LIVE:
             yield "Compared", Text(f"{percent(compared)} of the users: those on whom this weight drew lots")
         yield from self._verdict()
-        for warning in _notes(reading):
+        for warning in notes(reading):
             yield "Warning", Text(warning, style="yellow")
         yield from advice(reading, self._suffix)
 
@@ -103,7 +103,8 @@ def _compares(reading: Reading) -> bool:
     return any((guardrail.get("candidate") or {}).get("n") for guardrail in reading["guardrails"])
 
 
-def _notes(reading: Reading) -> Iterator[str]:
+def notes(reading: Reading) -> Iterator[str]:
+    """What somebody who reads the figures has to know."""
     ratio: Mapping[str, Any] = reading.get("sample_ratio") or {}
     told = any(reason.startswith("sample ratio") for reason in reading["verdict"]["reasons"])
     if ratio.get("verdict", "pass") != "pass" and not told:

@@ -96,7 +96,7 @@ class Controller:
         await self._heart.beat(time())
         lease = await self._store.acquire(LEASE, self._replica, TTL)
         if lease is not None and (self._lease is None or self._lease.token != lease.token):
-            log.info("this replica leads the rollouts")
+            log.info("this replica leads the rollouts: %s", self._replica)
         elif lease is None and self._lease is not None:
             log.info("another replica leads the rollouts")
         self._lease, self._until = lease, started + TTL

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from pathlib import Path
 from time import time
 
-from config.schema import Config
 from gateway.control.controller.book import Book
 from gateway.control.controller.follow import Follower
 from gateway.control.controller.heartbeat import Heart
 from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import wishes_of
-from gateway.state import replica_of
+from gateway.control.source import Source
 from gateway.store.base import StoreError
 from gateway.store.registry import make
 from routing.rollout.document import Document
@@ -22,16 +19,15 @@ UNIT_KEY = "unit key"
 """The name under which replicas share the secret behind salts and unit hashes."""
 
 
-async def first_look(
-    config: Config, state: Path, keys: tuple[bytes, ...], unit_key: bytes, known: Mapping[str, Document]
-) -> tuple[bytes, dict[str, Document]]:
-    """The shared unit key and the rollouts' documents; what is `known` already, while the store is away.
+async def first_look(source: Source) -> tuple[bytes, dict[str, Document]]:
+    """The shared unit key and the rollouts' documents; those of `source`, while the store is away.
 
-    A rollout that nobody knows begins. Takes a second at most. Raises ValueError for a URL that is none.
+    A rollout that nobody knows begins. Takes a second at most.
     """
-    book = Book(known, lambda: None, lambda document, before: None)
+    config, unit_key = source.loaded.config, source.secrets.unit_key
+    book = Book(source.documents, lambda: None, lambda document, before: None)
     book.wishes = wishes_of(config)
-    store = make(config.store.url.get_secret_value(), state, keys)
+    store = make(config.store.url.get_secret_value(), source.state, source.snapshot.signing_keys)
 
     async def claim() -> None:
         nonlocal unit_key
@@ -43,7 +39,7 @@ async def first_look(
         if follower.reached and book.wishes:
             with contextlib.suppress(StoreError):
                 # Before anything is served, so that no other replica takes itself for the only one.
-                await Heart(store, replica_of(state), book, Newest()).beat(time())
+                await Heart(store, source.replica, book, Newest()).beat(time())
     finally:
         await store.close()
     return unit_key, book.documents

@@ -18,7 +18,7 @@ AGREED = 10.0
 
 
 class Heart:
-    """One replica's. `name` is the same after a restart on the same state directory."""
+    """One replica's. `name` is the same after a restart of its control plane."""
 
     def __init__(self, store: Store, name: str, book: Book, newest: Newest) -> None:
         self._store = store

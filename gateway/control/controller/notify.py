@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -34,7 +35,7 @@ class Notifier:
             "text": describe(document, transition),
             "headgate": {"route": document.route, "segment": document.segment, **transition.to_json(int)},
         }
-        self._send(urls, body)
+        self._send(document.name, urls, body)
 
     def recommend(self, urls: Iterable[str], document: Document) -> None:
         """A rollout waits for a person."""
@@ -44,18 +45,19 @@ class Notifier:
             f"(headgate rollout {FOLLOWS.get(wanted, wanted)} {document.name})."
         )
         place = {"route": document.route, "segment": document.segment, "revision": document.revision}
-        self._send(urls, {"text": text, "headgate": place | {"recommendation": document.recommendation}})
+        body = {"text": text, "headgate": place | {"recommendation": document.recommendation}}
+        self._send(document.name, urls, body)
 
-    def _send(self, urls: Iterable[str], body: object) -> None:
+    def _send(self, name: str, urls: Iterable[str], body: object) -> None:
         for url in urls:
             if len(self._sending) >= WAITING:
-                log.error("too many notifications wait; one is dropped")
+                log.error("too many notifications wait; one of %s is dropped", name)
                 return
-            task = asyncio.create_task(self._post(url, body))
+            task = asyncio.create_task(self._post(name, url, body))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
-    async def _post(self, url: str, body: object) -> None:
+    async def _post(self, name: str, url: str, body: object) -> None:
         why = ""
         for attempt in range(TRIES):
             if attempt:
@@ -70,8 +72,8 @@ class Notifier:
             why = f"status {response.status_code}"
             if response.status_code < 500 and response.status_code != 429:
                 break
-        # Neither the URL nor the answer: webhook URLs are secrets.
-        log.error("a notification could not be delivered: %s", why)
+        # Neither the rest of the URL nor the answer: webhook URLs are secrets.
+        log.error("a notification of %s could not be delivered to %s: %s", name, urlsplit(url).hostname, why)
 
     async def close(self) -> None:
         """Gives what is under way a moment."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isinf
+from time import monotonic, time
 from typing import Any
 
 from config.schema import Config
 from gateway.channel.records import Exposure, Line
-from gateway.control.controller.book import Book
+from gateway.control.controller.book import Book, Look
 from gateway.control.controller.commands import Commands
 from gateway.control.controller.controller import Controller
 from gateway.control.controller.events import Events
@@ -19,7 +22,7 @@ from gateway.control.controller.queries import Queries
 from gateway.control.controller.recent import Newest
 from gateway.control.controller.wishes import Wish, name_of, settled_on, wishes_of
 from gateway.control.metrics import Metrics
-from gateway.control.rollout_series import Shown
+from gateway.control.rollout_series import Shown, View
 from gateway.store.base import Store
 from routing.rollout.document import Document
 from routing.rollout.evaluate import evaluate
@@ -47,6 +50,7 @@ class Rollouts:
         changed: Callable[[], None],
         met: Callable[[], Awaitable[None]],
     ) -> None:
+        self._replica = replica
         self._metrics = metrics
         self._newest = Newest()
         self._queries = Queries()
@@ -92,7 +96,9 @@ class Rollouts:
     def reading(self, name: str, when: Callable[[int], Any]) -> dict[str, Any]:
         """How a configured rollout stands; `when` writes a time."""
         wish, document, look = self._book.wishes[name], self._book.documents[name], self._book.look(name)
-        return reading(document, wish.plan, self._evaluation(name), look.intervals, when)
+        told = reading(document, wish.plan, self._evaluation(name), look.intervals, when)
+        told["warnings"] += self._warnings(wish, document, look)
+        return told
 
     def _evaluation(self, name: str) -> Evaluation:
         """The last look's; of a rollout that has moved since, what that look has seen as it stands now."""
@@ -101,6 +107,13 @@ class Rollouts:
             return look.evaluation
         wish, document = self._book.wishes[name], self._book.documents[name]
         return evaluate(document, wish.plan, look.observed or NOTHING, document.since)
+
+    def _warnings(self, wish: Wish, document: Document, look: Look) -> Iterator[str]:
+        """What keeps a reading from being what is: this replica is cut off, or has another file."""
+        if not self._follower.reached:
+            yield f"the store does not answer; figures are {_age(look)}"
+        if not document.about(wish.identity.definition):
+            yield "this replica's configuration has other variants: it serves the baseline until they agree"
 
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """What has to be done for ever."""
@@ -125,11 +138,20 @@ class Rollouts:
         if document.recommendation is not None and document.recommendation != before.recommendation:
             self._notifier.recommend(wish.notify, document)
 
-    def _shown(self) -> tuple[bool, list[Shown]]:
-        """Whether this replica leads, and what Prometheus sees of each rollout."""
-        return self._controller.leads, [self._show(name) for name in self.names]
+    def _shown(self) -> View:
+        """What Prometheus sees."""
+        shown = [self._show(name) for name in self.names]
+        return View(self._replica, self._controller.leads, self._follower.reached, shown)
 
     def _show(self, name: str) -> Shown:
         wish, document = self._book.wishes[name], self._book.documents[name]
         seen = self._book.look(name).observed is not None
         return Shown(document, wish.plan.number(document.stage), self._evaluation(name) if seen else None)
+
+
+def _age(look: Look) -> str:
+    """Of when the figures of a look are."""
+    if look.observed is None or isinf(look.taken):
+        return "not known"
+    then = datetime.fromtimestamp(time() - (monotonic() - look.taken), UTC)
+    return f"of {then:%Y-%m-%d %H:%M} UTC"

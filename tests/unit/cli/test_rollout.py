@@ -52,6 +52,12 @@ def test_a_list(port: AdminPort) -> None:
     assert (method, path, headers["authorization"]) == ("GET", "/admin/v1/rollouts", "Bearer hg_admin")
 
 
+def test_a_list_warns_of_what_its_figures_are_not(port: AdminPort) -> None:
+    port.readings["solver/hard"] = LEAST | {"warnings": ["the store does not answer; figures are not known"]}
+    result = rollout(port, "list")
+    assert result.stderr == "warning: solver/hard: the store does not answer; figures are not known\n"
+
+
 def test_an_empty_list(port: AdminPort) -> None:
     port.readings.clear()
     result = rollout(port, "list")
