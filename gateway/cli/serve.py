@@ -20,6 +20,7 @@ from gateway.control.estimators import Estimators
 from gateway.control.source import Secrets, Source, compile_source, fingerprint, load_printed
 from gateway.control.telemetry.settings import telemetry_of
 from gateway.log import configure
+from gateway.loopback import is_loopback
 from gateway.providers.registry import ProviderRefused
 from gateway.state import Unusable, adopt_unit_key, open_state
 from gateway.store.registry import StoreRefused
@@ -73,6 +74,12 @@ def command(
     configure()
     for warning in (*source.loaded.warnings, *telemetry_of(os.environ)[1]):
         log.warning("%s", warning)
+    bound: str = listeners.workers[0].getsockname()[0]
+    if not source.snapshot.keys and not is_loopback(bound):
+        log.warning(
+            "server.keys: there are none, so other machines are refused although the gateway listens on %s",
+            bound,
+        )
     for fault in source.estimators.faults(source.loaded.config):
         log.error("%s", fault)
     raise_descriptor_limit()

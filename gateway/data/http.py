@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable, Coroutine
-from ipaddress import ip_address
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, cast
 
@@ -32,6 +31,7 @@ from gateway.data.inflow import Inflow
 from gateway.data.reader import Reader
 from gateway.data.request import Request, status_line
 from gateway.data.table import Table
+from gateway.loopback import is_loopback
 from gateway.outbox import Outbox
 from gateway.run import Run
 
@@ -85,7 +85,7 @@ class HttpProtocol:
         self._connections.add(self)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         peer = transport.get_extra_info("peername")
-        self.local = bool(peer) and ip_address(peer[0].partition("%")[0]).is_loopback
+        self.local = bool(peer) and is_loopback(peer[0])
         limits = self._service.table.limits
         self.deadline = monotonic() + limits.header_time
         beyond = len(self._connections) - limits.connections
