@@ -140,6 +140,14 @@ def test_without_a_host(keyless):
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 401 ")
 
 
+@pytest.mark.parametrize(("named", "status"), [("evil.example.com", 401), ("localhost:8080", 200)])
+def test_the_host_of_a_target_counts(keyless, named, status):
+    head = f"GET http://{named}/v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", keyless.port), PATIENCE) as client:
+        client.sendall(head.encode())
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_listening_to_everybody_without_keys_is_warned_of(start, keyless):
     said = "other machines are refused"
     with start(options=["--host", "0.0.0.0", "--workers", "1"]) as gateway:
