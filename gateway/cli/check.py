@@ -21,6 +21,7 @@ from config.problems import ConfigError, Problem
 from config.redact import redacted
 from config.schema import Config
 from gateway.cli.explain import EXAMPLE
+from gateway.cli.number import Number
 from gateway.cli.outline import outline
 from gateway.control.estimators import Estimators
 from gateway.control.source import compile_source
@@ -40,7 +41,7 @@ WIDTH = 140
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), metavar="R",
+    "--rate", type=Number(0, min_open=True), metavar="R",
     help="Requests a second that each rollout's segment sees: tells the days that its stages take.",
 )  # fmt: skip
 def command(config: Path | None, schema: bool, as_json: bool, rate: float | None) -> None:

@@ -184,6 +184,14 @@ def test_the_scope_is_needed(gateway):
     assert gateway.get(OUTCOMES).status == 405
 
 
+def test_the_command_names_the_variable_that_is_not_set(gateway):
+    environ = {"HEADGATE_URL": f"http://127.0.0.1:{gateway.port}", "HEADGATE_API_KEY": ""}
+    refused = CliRunner().invoke(outcome.command, ["A" * 108, "--passed"], env=environ)
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("(HEADGATE_API_KEY is not set)\n")
+    assert "is not set" not in command(gateway, "A" * 108, "--passed", key="pinner").stderr
+
+
 def command(gateway, *arguments, key="app"):
     environ = {"HEADGATE_URL": f"http://127.0.0.1:{gateway.port}", "HEADGATE_API_KEY": KEYS[key]}
     return CliRunner().invoke(outcome.command, list(arguments), env=environ)
@@ -200,6 +208,9 @@ def test_the_command(gateway):
     assert "Another value was reported before" in refused.stderr
     assert command(gateway, request_id).exit_code == 2
     assert command(gateway, request_id, "--score", "7").exit_code == 2
+    for odd in ("nan", "-NaN"):
+        done = command(gateway, request_id, f"--score={odd}")
+        assert (done.exit_code, "is not in the range 0<=x<=1" in done.stderr) == (2, True)
     assert command(gateway, request_id, "--passed", "--url", "nowhere").exit_code == 2
     assert "key" in command(gateway, request_id, "--passed", key="admin").stderr
 
