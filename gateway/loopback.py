@@ -17,7 +17,7 @@ FORWARDING = frozenset((
 ))  # fmt: skip
 """Headers by which proxies tell for whom they ask."""
 _local_name = re.compile(
-    rb"(?:(?:[a-z0-9_-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE
+    rb"(?:127(?:\.[0-9]{1,3}){3}|\[::1\]|(?:[a-z0-9_-]+\.)*localhost)(?::[0-9]{1,5})?", re.IGNORECASE
 ).fullmatch
 
 

@@ -53,7 +53,7 @@ def _check_local(table: Table, caller: Caller) -> None:
     Raises InvalidKey.
     """
     head = caller.head
-    if head.direct is None:
+    if caller.local and head.direct is None:
         head.direct = is_direct(head.headers)
     if not (caller.local and head.direct):
         raise InvalidKey(KEYLESS)
