@@ -10,13 +10,16 @@ from config.guardrails import OWN, Ratio
 from config.prices import Entry, names_ending, price, table_entry
 from config.problems import Finding, KeyPath
 from config.rollout import Rollout
-from config.routes import Route
+from config.routes import Route, Timeouts
 from config.schema import Config
-from config.upstreams import VENDORS, LitellmUpstream
+from config.units import write_duration
+from config.upstreams import VENDORS, LitellmUpstream, SimulatedUpstream, Upstream
 from config.variants import Price, Variant
 
 SOON = timedelta(days=90)
 """How long before its retirement a model is worth a warning."""
+
+ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses")
 
 
 def advise(config: Config, today: date) -> Iterator[Finding]:
@@ -25,7 +28,11 @@ def advise(config: Config, today: date) -> Iterator[Finding]:
     if cors is not None and "*" in cors.origins and not config.server.keys:
         message = "without `keys`, any web page that is opened on this machine could use the models"
         yield Finding(("server", "cors", "origins"), message)
+    for name, upstream in config.upstreams.items():
+        yield from _address(upstream, ("upstreams", name, "base_url"))
     for name, route in config.routes.items():
+        yield from _timeouts(route.timeouts, ("routes", name, "timeouts"))
+        yield from _fallbacks(route, ("routes", name, "fallbacks"))
         for label, variant in route.variants.items():
             yield from _price(config, variant, ("routes", name, "variants", label))
             yield from _vendor(config, variant, ("routes", name, "variants", label, "model"))
@@ -37,6 +44,31 @@ def advise(config: Config, today: date) -> Iterator[Finding]:
                 yield from _when(route, segment.when, (*path, "when"))
             if segment.rollout is not None:
                 yield from _rollout(config, name, route, segment.rollout, (*path, "rollout"))
+
+
+def _address(upstream: Upstream, path: KeyPath) -> Iterator[Finding]:
+    url = None if isinstance(upstream, SimulatedUpstream) else upstream.base_url
+    for endpoint in ENDPOINTS:
+        if url is not None and url.endswith(endpoint):
+            message = f"`{endpoint}` is added to it for every call: most likely it should end before that"
+            yield Finding(path, message)
+            return
+
+
+def _timeouts(timeouts: Timeouts, path: KeyPath) -> Iterator[Finding]:
+    """The defaults are no promise: only what is written and can never pass."""
+    for name in ("connect", "first_token", "idle"):
+        if name in timeouts.model_fields_set and getattr(timeouts, name) > timeouts.total:
+            message = f"is never reached: `total` ends the request after {write_duration(timeouts.total)}"
+            yield Finding((*path, name), message)
+
+
+def _fallbacks(route: Route, path: KeyPath) -> Iterator[Finding]:
+    chosen = {part.variant for part in route.parts}
+    for at, name in enumerate(route.fallbacks):
+        if chosen == {name}:
+            message = f"`{name}` is whom every request asks first, and is not asked again: name another"
+            yield Finding((*path, at), message)
 
 
 def _price(config: Config, variant: Variant, path: KeyPath) -> Iterator[Finding]:

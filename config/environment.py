@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,13 @@ def from_environment(environ: Mapping[str, str], *, today: datetime.date | None 
         "routes": {"default": _route(environ, services)},
     }
     try:
-        return validate(tree(content), {}, base=Path.cwd(), today=today)
+        loaded = validate(tree(content), {}, base=Path.cwd(), today=today)
     except ConfigError as error:
         raise ConfigError([_renamed(problem) for problem in error.problems], SOURCE) from None
+    if environ.get("HEADGATE_STAGES", "").strip() and not environ.get("OPENAI_FINETUNED_MODEL"):
+        idle = Problem("HEADGATE_STAGES", None, "has no effect: OPENAI_FINETUNED_MODEL is not set")
+        return replace(loaded, warnings=(*loaded.warnings, idle))
+    return loaded
 
 
 def _services(environ: Mapping[str, str]) -> list[str]:

@@ -24,23 +24,33 @@ WAITING = 1_000
 LAST_WORDS = 0.5
 """Seconds that a leaving process waits for its last lines to be written."""
 
-_CREDENTIALS = re.compile(
-    r"""
+VALUELESS = {"valueless": True}
+"""`extra` of lines that name fields and hold no values, as the configuration's mistakes do: what follows the
+name of a secret is a word of ours there."""
+
+_NAMED = r"""
     (  \b (?:api[-_]?key|authorization|password|secret|token) ["']? \s* [:=] \s* ["']?
        (?:(?:bearer|basic)\s+)?
     |  \b bearer \s+
     )  [^\s"',;&]+
-    |  \b (?:sk|hg|gsk|xai|hf) [-_] [A-Za-z0-9_-]{8,}
+"""
+_SHAPED = r"""
+       \b (?:sk|hg|gsk|xai|hf) [-_] [A-Za-z0-9_-]{8,}
     |  \b AIza [A-Za-z0-9_-]{20,}
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+"""
+_CREDENTIALS = re.compile(f"{_NAMED} | {_SHAPED}", re.IGNORECASE | re.VERBOSE)
 """What follows the name of a secret, and what begins as providers' keys and ours do."""
+_KEYS = re.compile(_SHAPED, re.IGNORECASE | re.VERBOSE)
 
 
 def redact(text: str) -> str:
     """`text` with everything that looks like a credential replaced by `***`."""
     return _CREDENTIALS.sub(lambda found: (found[1] or "") + "***", text)
+
+
+def _message(record: logging.LogRecord, text: str) -> str:
+    """The text as it may be shown. A key in a place where it does not belong may be the name of a field."""
+    return _KEYS.sub("***", text) if getattr(record, "valueless", False) else redact(text)
 
 
 class Lines(logging.Formatter):
@@ -49,7 +59,7 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and a traceback below it if there is one."""
         prefix = "headgate: " if record.levelno <= logging.INFO else f"headgate: {record.levelname.lower()}: "
-        return redact(prefix + super().format(record))
+        return _message(record, prefix + super().format(record))
 
 
 class Objects(logging.Formatter):
@@ -62,7 +72,7 @@ class Objects(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "process": record.process,
-            "message": redact(record.getMessage()),
+            "message": _message(record, record.getMessage()),
         }
         fields = getattr(record, "fields", None)
         if isinstance(fields, Mapping):

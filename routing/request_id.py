@@ -131,7 +131,7 @@ class Opener:
         An id under an unknown key costs the same work as a damaged one under a known key: its timing does
         not tell which keys there are.
         """
-        if _spelling(token) is None:
+        if not is_spelled(token):
             raise InvalidRequestId
         raw = urlsafe_b64decode(token)
         head, nonce, sealed = raw[:_HEAD], raw[_HEAD:_NONCE_END], raw[_NONCE_END:]
@@ -151,6 +151,11 @@ class Opener:
         if head not in self._subkeys and len(self._subkeys) >= MAX_SUBKEYS:
             del self._subkeys[next(iter(self._subkeys))]
         self._subkeys[head] = subkey
+
+
+def is_spelled(token: str) -> bool:
+    """Whether a text is written as request ids are, whoever made it."""
+    return _spelling(token) is not None
 
 
 def nonce_of(token: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,14 @@ from config.load import Loaded, load
 from config.prices import source
 from config.problems import ConfigError, Problem
 from config.redact import redacted
+from config.schema import Config
+from gateway.cli.explain import EXAMPLE
+from gateway.cli.number import Number
 from gateway.cli.outline import outline
 from gateway.control.estimators import Estimators
+from gateway.control.source import compile_source
+from gateway.providers.registry import ProviderRefused
+from gateway.store.registry import StoreRefused
 
 NOTE = """\
 Units are sticky keys of one request each, compared in both variants together, in a typical run of two equally
@@ -35,7 +41,7 @@ WIDTH = 140
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), metavar="R",
+    "--rate", type=Number(0, min_open=True), metavar="R",
     help="Requests a second that each rollout's segment sees: tells the days that its stages take.",
 )  # fmt: skip
 def command(config: Path | None, schema: bool, as_json: bool, rate: float | None) -> None:
@@ -56,8 +62,9 @@ def command(config: Path | None, schema: bool, as_json: bool, rate: float | None
         if as_json:
             click.echo(json.dumps({"valid": False, "errors": _told(error.problems)}))
         raise click.exceptions.Exit(1) from None
-    faults = Estimators().read(loaded.config).faults(loaded.config)
-    warnings = [*loaded.warnings, *faults]
+    estimators = Estimators().read(loaded.config)
+    faults = estimators.faults(loaded.config)
+    warnings = [*loaded.warnings, *faults, *_unservable(loaded.config, estimators)]
     for warning in warnings:
         click.echo(f"warning: {warning.located(str(config))}", err=True)
     told = outline(loaded.config, rate)
@@ -65,6 +72,15 @@ def command(config: Path | None, schema: bool, as_json: bool, rate: float | None
         click.echo(json.dumps(_everything(loaded, warnings, told), ensure_ascii=False))
     else:
         render(str(config), told, Console(width=None if sys.stdout.isatty() else WIDTH))
+
+
+def _unservable(config: Config, estimators: Estimators) -> list[Problem]:
+    """Why `serve` would refuse it on this machine, for what is missing here and need not be elsewhere."""
+    try:
+        compile_source(config, EXAMPLE, 1, {}, estimators)
+    except (ProviderRefused, StoreRefused) as error:
+        return [Problem("", None, f"cannot be served on this machine: {error}")]
+    return []
 
 
 def _everything(loaded: Loaded, warnings: Iterable[Problem], told: dict[str, Any]) -> dict[str, Any]:
@@ -111,13 +127,18 @@ def _shares(route: dict[str, Any]) -> Table:
                 name, escape(when), label, f"{share}%", escape(variant["model"]), _price(variant["price"])
             )
             name = when = ""
-        if segment["shadow"] is not None:
-            label, share = segment["shadow"]["variant"], segment["shadow"]["percent"]
+        for what, label, share in _besides(segment):
             variant = route["variants"][label]
-            table.add_row(
-                "", "copies", label, f"{share}%", escape(variant["model"]), _price(variant["price"])
-            )
+            table.add_row("", what, label, share, escape(variant["model"]), _price(variant["price"]))
     return table
+
+
+def _besides(segment: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Whom a segment asks besides: what for, the variant, and its share if that is known."""
+    if segment["then"] is not None:
+        yield "if that one fails", segment["then"], ""
+    if segment["shadow"] is not None:
+        yield "copies", segment["shadow"]["variant"], f"{segment['shadow']['percent']}%"
 
 
 def _price(price: dict[str, float] | None) -> str:

@@ -74,6 +74,7 @@ def _ask(
     return response.status, answer
 
 
-def refuse(answer: Any) -> click.ClickException:
-    """The exception for an answer that is an error."""
-    return click.ClickException(str(answer["error"]["message"]))
+def refuse(status: int, answer: Any, key: str) -> click.ClickException:
+    """The exception for an answer that is an error; `key` is the environment variable of the API key."""
+    hint = f" ({key} is not set)" if status == 401 and not os.environ.get(key) else ""
+    return click.ClickException(f"{answer['error']['message']}{hint}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 import uvloop
 
+from gateway.cli.number import Number
 from gateway.demo.ports import PortTaken, choose, choose_ports
 from gateway.demo.process import Failed
 from gateway.demo.prometheus import USUAL_PORT, PrometheusMissing, program
@@ -24,7 +25,7 @@ from gateway.demo.session import Options, hold
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(0.1, 100),
+    type=Number(0.1, 100),
     default=1.0,
     show_default=True,
     help="Times as fast: more requests a second, and shorter stages.",
@@ -34,7 +35,7 @@ from gateway.demo.session import Options, hold
     "--admin-port", type=click.IntRange(1, 65535), help="Admin port.  [default: 8081, or a free one]"
 )
 @click.option("--requests", type=click.IntRange(1), help="End after so many requests.")
-@click.option("--duration", type=click.FloatRange(1), help="End after so many seconds.")
+@click.option("--duration", type=Number(1), help="End after so many seconds.")
 @click.option(
     "--until-settled", is_flag=True, help="End once the rollout has gone as far as it goes by itself."
 )

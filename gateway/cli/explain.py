@@ -29,6 +29,7 @@ from routing.snapshot import Snapshot
 
 DEFAULT_FILE = Path("headgate.yaml")
 EXPLAIN = "/admin/v1/explain"
+KEY = "HEADGATE_ADMIN_KEY"
 
 EXAMPLE = Secrets(bytes(32), bytes(32))
 
@@ -154,9 +155,9 @@ def _work_out(snapshot: Snapshot, question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask(url: str, question: dict[str, Any]) -> dict[str, Any]:
-    status, explanation = post(url, EXPLAIN, question, key="HEADGATE_ADMIN_KEY")
+    status, explanation = post(url, EXPLAIN, question, key=KEY)
     if status != 200:
-        raise refuse(explanation)
+        raise refuse(status, explanation, KEY)
     return dict(explanation)
 
 

@@ -8,13 +8,16 @@ from typing import Any
 import click
 
 from gateway.cli.client import check_url, post, refuse
+from gateway.cli.number import Number
+
+KEY = "HEADGATE_API_KEY"
 
 
 @click.command()
 @click.argument("request_id")
 @click.option("--passed/--failed", default=None, help="Whether the answer passed validation.")
 @click.option("--needs-review/--no-review", default=None, help="Whether a person has to look at it.")
-@click.option("--score", type=click.FloatRange(0, 1), help="How good it is, from 0 to 1.")
+@click.option("--score", type=Number(0, 1), help="How good it is, from 0 to 1.")
 @click.option("--items", type=click.IntRange(1), help="How many items the request carried.")
 @click.option("--reason", help="Why, in a word or a few.")
 @click.option(
@@ -43,10 +46,10 @@ def command(
     given = {name: value for name, value in said.items() if value is not None}
     if not given:
         raise click.UsageError("say what came of it: --passed, --failed, --needs-review, --score …")
-    status, answer = post(url, "/v1/outcomes", {"request_id": request_id, **given}, key="HEADGATE_API_KEY")
+    status, answer = post(url, "/v1/outcomes", {"request_id": request_id, **given}, key=KEY)
     if as_json:
         click.echo(json.dumps(answer))
     if status != 200:
-        raise refuse(answer)
+        raise refuse(status, answer, KEY)
     if not as_json:
         click.echo(answer["data"][0]["status"])

@@ -66,6 +66,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "conditions": [_condition(condition) for condition in conditions],
         "kind": kind,
         "shares": {label: percent(share) for label, share in shares.items()},
+        "then": None if segment.cascade is None else segment.cascade.then,
         "shadow": _shadow(segment.shadow),
     }
 

@@ -20,7 +20,8 @@ from gateway.control.controller.keep import kept as kept_rollouts
 from gateway.control.estimators import Estimators
 from gateway.control.source import Secrets, Source, compile_source, fingerprint, load_printed, signing_keys_of
 from gateway.control.telemetry.settings import telemetry_of
-from gateway.log import configure
+from gateway.log import VALUELESS, configure
+from gateway.loopback import is_loopback
 from gateway.providers.registry import ProviderRefused
 from gateway.state import Unusable, adopt_unit_key, open_state, take_replica
 from gateway.store.registry import StoreRefused
@@ -74,8 +75,16 @@ def command(
     except (ProviderRefused, StoreRefused, Unusable, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     configure()
-    for warning in (*source.loaded.warnings, *telemetry_of(os.environ)[1]):
-        log.warning("%s", warning)
+    for warning in source.loaded.warnings:
+        log.warning("%s", warning, extra=VALUELESS)
+    for complaint in telemetry_of(os.environ)[1]:
+        log.warning("%s", complaint)
+    bound: str = listeners.workers[0].getsockname()[0]
+    if not source.snapshot.keys and not is_loopback(bound):
+        log.warning(
+            "server.keys: there are none, so other machines are refused although the gateway listens on %s",
+            bound,
+        )
     for fault in source.estimators.faults(source.loaded.config):
         log.error("%s", fault)
     raise_descriptor_limit()

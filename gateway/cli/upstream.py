@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from gateway.cli.number import Number
 from gateway.providers.simulation import Behaviour
 from gateway.providers.simulation_book import Book, BookError, load
 from gateway.providers.simulation_server import Server
@@ -76,7 +77,7 @@ def _pass_rate(
     "--tokens-per-second",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0),
+    type=Number(0),
     help="Pace of the tokens after the first; 0: at once.",
 )
 @click.option(

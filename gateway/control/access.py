@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from gateway.control.errors import Refusal
+from gateway.loopback import is_direct, is_loopback
 from routing.snapshot import Key, Snapshot
 
 READ = frozenset(("admin", "admin:read"))
@@ -22,14 +22,17 @@ def admit(snapshot: Snapshot, request: Request, scopes: frozenset[str]) -> Key:
     """The caller's key, which has one of `scopes`. Raises Refusal: 401, 403.
 
     Without configured keys only this machine is served, and only under a name of this machine: a web page
-    whose host name was made to point here is not the operator (DNS rebinding).
+    whose host name was made to point here is not the operator (DNS rebinding), and a proxy's client neither.
     """
     if not snapshot.keys:
-        if _is_local(request.client.host if request.client else "") and _is_local(_host(request)):
+        if is_loopback(request.client.host if request.client else "") and is_direct(
+            dict(request.headers.raw)
+        ):
             return LOCAL
         raise Refusal(
             401,
-            "This gateway has no keys configured and serves its own machine only.",
+            "This gateway has no keys configured: it serves its own machine only, as localhost or 127.0.0.1"
+            " and through no proxy. Configure a key with the scope 'admin' in 'server.keys'.",
             code="invalid_api_key",
         )
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -53,18 +56,3 @@ def same_origin(request: Request) -> None:
         return
     if urlsplit(origin).netloc != request.headers.get("host"):
         raise Refusal(403, "Requests from other sites' pages are refused.", code="cross_origin")
-
-
-def _host(request: Request) -> str:
-    return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback

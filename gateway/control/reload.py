@@ -16,6 +16,7 @@ from time import time
 from config.problems import ConfigError
 from gateway.control.plane import Plane
 from gateway.control.source import Source, fingerprint, load_printed
+from gateway.log import VALUELESS
 from gateway.providers.registry import ProviderRefused
 from gateway.rhythm import next_moment_or
 from gateway.store.registry import StoreRefused
@@ -66,7 +67,7 @@ class Reloader:
         try:
             source = await asyncio.to_thread(_succeed, self._plane.source, path, now)
         except ConfigError as error:
-            self._refuse([problem.located(error.source) for problem in error.problems], changed)
+            self._refuse([problem.located(error.source) for problem in error.problems], changed, VALUELESS)
             return
         except (ProviderRefused, StoreRefused) as error:
             self._refuse([str(error)], changed)
@@ -88,7 +89,7 @@ class Reloader:
         if stale or heavier:
             await self._plane.roll()
         for warning in source.loaded.warnings:
-            log.warning("%s", warning)
+            log.warning("%s", warning, extra=VALUELESS)
         self._plane.metrics.reload_failed(self._faulty(source))
 
     def _faulty(self, source: Source) -> int:
@@ -98,13 +99,13 @@ class Reloader:
             log.error("%s", fault)
         return len(faults)
 
-    def _refuse(self, problems: list[str], changed: bool) -> None:
+    def _refuse(self, problems: list[str], changed: bool, extra: Mapping[str, object] | None = None) -> None:
         if problems == self._refused and not changed:
             return
         self._refused = problems
         self._plane.metrics.reload_failed()
         for problem in problems:
-            log.error("edit refused: %s", problem)
+            log.error("edit refused: %s", problem, extra=extra)
         log.error("the configuration is not valid; revision %d is served on", self._plane.snapshot.revision)
 
 

@@ -107,5 +107,6 @@ def _refusal(service: Service, error: GatewayError, headers: object = None) -> R
 
 def _respond(service: Service, status: int, body: bytes) -> Response:
     table: Table = service.table
-    headers = {"x-request-id": table.sealer.seal(service.nonce(), Identity())}
+    request_id = table.sealer.seal(service.nonce(), Identity())
+    headers = {"date": service.date.decode(), "x-request-id": request_id}
     return Response(body, status, headers, media_type="application/json")

@@ -22,6 +22,10 @@ class CrossOrigin:
             b"access-control-max-age: %d\r\n" % policy.max_age
         )
 
+    def allows(self, origin: bytes) -> bool:
+        """Whether pages of this origin may read answers."""
+        return origin in self._origins or (self._any and origin != b"")
+
     def admit(self, request: Request) -> bool:
         """Has every answer to the request say whether a page may read it.
 
@@ -29,7 +33,7 @@ class CrossOrigin:
         """
         headers = request.head.headers
         origin = headers.get(b"origin", b"")
-        allowed = origin in self._origins or (self._any and origin != b"")
+        allowed = self.allows(origin)
         vary = b"" if self._any else b"vary: origin\r\n"
         shown = b"*" if self._any else origin
         request.extra = vary + b"%b: %b\r\n%b" % (ALLOW, shown, EXPOSE) if allowed else vary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 LINGER: Final = 2.0
@@ -48,6 +49,22 @@ def lower_case(raw: dict[bytes, bytes], head: bytes) -> dict[bytes, bytes] | Non
             value = headers[name] + b", " + value
         headers[name] = value
     return headers
+
+
+def origin_form(target: bytes, headers: dict[bytes, bytes]) -> bytes:
+    """The path and query of a target that begins with scheme and host, as it does to a proxy.
+
+    That host is the request's then, whatever the header says (RFC 9112, 3.2.2).
+    """
+    absolute = _absolute(target)
+    if absolute is None:
+        return target
+    headers[b"host"] = absolute[1]
+    path: bytes = absolute[2]
+    return path if path.startswith(b"/") else b"/" + path
+
+
+_absolute: Final = re.compile(rb"https?://([^/?#@]+)([^#]*)", re.IGNORECASE | re.DOTALL).fullmatch
 
 
 def refusal(headers: dict[bytes, bytes] | None, count: int, version: str) -> int:

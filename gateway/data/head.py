@@ -35,6 +35,8 @@ class Head:
         self.keep_alive = keep_alive
         self.forwarded = b""
         """What of it an upstream gets; empty: not worked out yet."""
+        self.direct: bool | None = None
+        """Whether it is for this machine by a local name, through no proxy; None: not worked out yet."""
 
 
 class Known:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.channel.outcomes import Handed, Receipts, Reported, encode
 from gateway.data.errors import GatewayError, InvalidRequest, Unwritten
 from gateway.data.questions import Questions
+from routing.request_id import is_spelled
 
 LARGEST = 1_000
 """Reports in one request."""
@@ -25,8 +26,15 @@ LONGEST_REASON = 256
 FIELDS = frozenset(("request_id", "validation_passed", "needs_review", "score", "items", "reason"))
 
 
-def read_reports(body: dict[str, Any]) -> tuple[Reported | None, ...]:
-    """The outcomes of a request's body; None for one of many that makes no sense. Raises InvalidRequest."""
+class Unread(NamedTuple):
+    """One of many reports that makes no sense, and why; its id, if that is written as ids are."""
+
+    request_id: str | None
+    error: InvalidRequest
+
+
+def read_reports(body: dict[str, Any]) -> tuple[Reported | Unread, ...]:
+    """The outcomes of a request's body. Raises InvalidRequest."""
     if "outcomes" not in body:
         return (read_report(body),)
     for name in body:
@@ -38,11 +46,14 @@ def read_reports(body: dict[str, Any]) -> tuple[Reported | None, ...]:
     return tuple(_read_one(report) for report in reports)
 
 
-def _read_one(report: Any) -> Reported | None:
+def _read_one(report: Any) -> Reported | Unread:
+    if type(report) is not dict:
+        return Unread(None, InvalidRequest("An outcome must be an object."))
     try:
-        return read_report(report) if type(report) is dict else None
-    except InvalidRequest:
-        return None
+        return read_report(report)
+    except InvalidRequest as error:
+        given = report.get("request_id")
+        return Unread(given if type(given) is str and is_spelled(given) else None, error)
 
 
 def read_report(report: dict[str, Any]) -> Reported:
@@ -96,9 +107,10 @@ class Reports:
     def __init__(self, send: Callable[[bytes], bool]) -> None:
         self._questions: Questions[str, tuple[str, ...]] = Questions(send)
 
-    async def hand_in(self, application: int, reports: tuple[Reported | None, ...]) -> tuple[str, ...]:
+    async def hand_in(self, application: int, reports: tuple[Reported | Unread, ...]) -> tuple[str, ...]:
         """What became of each report, once that is durable. Raises Unwritten."""
-        handed = Handed(os.urandom(8).hex(), application, reports)
+        read = tuple(report if isinstance(report, Reported) else None for report in reports)
+        handed = Handed(os.urandom(8).hex(), application, read)
         statuses = await self._questions.ask(handed.id, encode(handed))
         if not statuses:
             raise Unwritten
@@ -113,15 +125,19 @@ class Reports:
         self._questions.again()
 
 
-def receipts(reports: tuple[Reported | None, ...], statuses: tuple[str, ...], *, single: bool) -> bytes:
+def receipts(reports: tuple[Reported | Unread, ...], statuses: tuple[str, ...], *, single: bool) -> bytes:
     """What the client is told of each report. Raises Refused for a single one that did not count."""
-    data = [
-        {"request_id": report.request_id if report is not None else None, "status": status}
+    data: list[dict[str, object]] = [
+        {"request_id": report.request_id, "status": status}
         for report, status in zip(reports, statuses, strict=True)
     ]
     body: dict[str, object] = {"object": "list", "data": data}
     if single and statuses[0] in REFUSALS:
         raise Refused(body, statuses[0])
+    for report, receipt in zip(reports, data, strict=True):
+        if receipt["status"] == "invalid":
+            error = report.error if isinstance(report, Unread) else Refused(body, "invalid")
+            receipt["error"] = error.content()
     return orjson.dumps(body)
 
 

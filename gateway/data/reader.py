@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import httptools
 
-from gateway.data.guards import lower_case, refusal
+from gateway.data.guards import lower_case, origin_form, refusal
 from gateway.data.head import Head, Heads
 from gateway.data.request import Request
 from routing.snapshot import Limits
@@ -80,7 +80,10 @@ class Reader:
         # We speak HTTP/1.1 only, but some clients offer an upgrade (Java's: h2c) with every request. The
         # parser stops behind such a head, so its body is counted off by hand.
         self._by_hand = parser.should_upgrade()
-        path, _, query = self._target.partition(b"?")
+        target = self._target
+        if not target.startswith(b"/"):
+            target = origin_form(target, headers)
+        path, _, query = target.partition(b"?")
         keep_alive = modern and parser.should_keep_alive()
         head = Head(parser.get_method(), path, query, headers, modern, keep_alive)
         if self._heads is not None and not self._by_hand:

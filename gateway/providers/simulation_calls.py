@@ -75,18 +75,26 @@ def _referred(root: Mapping[str, Any], reference: str) -> Any:
 
 
 def openai_tools(body: Mapping[str, Any]) -> tuple[Tool, ...]:
-    """The functions that a request in OpenAI's format lets the model call."""
+    """The functions that a request in one of OpenAI's formats lets the model call."""
     choice = body.get("tool_choice")
     tools = [
         Tool(str(function.get("name")), function.get("parameters") or {})
         for tool in _objects(body.get("tools"))
-        if isinstance(function := tool.get("function"), Mapping)
+        if (function := _function(tool))
     ]
     if choice == "none":
         return ()
-    if isinstance(choice, Mapping) and isinstance(choice.get("function"), Mapping):
-        return tuple(tool for tool in tools if tool.name == choice["function"].get("name"))
+    if isinstance(choice, Mapping) and (chosen := _function(choice)):
+        return tuple(tool for tool in tools if tool.name == chosen.get("name"))
     return tuple(tools)
+
+
+def _function(holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A function as chat writes it, within, or as the Responses API does, flat; empty: it is none."""
+    within = holder.get("function")
+    if isinstance(within, Mapping):
+        return within
+    return holder if holder.get("type") == "function" else {}
 
 
 def gemini_tools(body: Mapping[str, Any]) -> tuple[Tool, ...]:

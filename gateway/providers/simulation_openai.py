@@ -59,15 +59,15 @@ def _read_chat(body: Mapping[str, Any]) -> Prompt:
         usage=_wants_usage(body),
         limit=limit_of(body, "max_completion_tokens", "max_tokens"),
         tools=() if answered else openai_tools(body),
-        schema=_schema_of(body.get("response_format")),
+        schema=schema_of(body.get("response_format")),
     )
 
 
-def _schema_of(form: object) -> Mapping[str, Any] | None:
-    """What the answer has to fit; any object in JSON mode."""
+def schema_of(form: object) -> Mapping[str, Any] | None:
+    """What the answer has to fit; any object in JSON mode. The Responses API writes the schema flat."""
     if not isinstance(form, Mapping) or form.get("type") not in ("json_schema", "json_object"):
         return None
-    given = form.get("json_schema")
+    given = form.get("json_schema", form)
     schema = given.get("schema") if isinstance(given, Mapping) else None
     return schema if isinstance(schema, Mapping) else {}
 

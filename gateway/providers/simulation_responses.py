@@ -1,13 +1,14 @@
-"""OpenAI's Responses wire format: one text message, and the reasoning before it if there was any."""
+"""OpenAI's Responses wire format: a message or calls of functions, before it reasoning if there was any."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.providers.simulation import Prompt, Reply
+from gateway.providers.simulation import Prompt, Reply, tokens
+from gateway.providers.simulation_calls import openai_tools
 from gateway.providers.simulation_dialect import Dialect, Event, limit_of, model_of, text_of
-from gateway.providers.simulation_openai import error, no_events
+from gateway.providers.simulation_openai import error, no_events, schema_of
 
 _ECHOED: Mapping[str, Any] = {
     "background": False, "instructions": None, "max_output_tokens": None, "metadata": {},
@@ -25,14 +26,18 @@ def _read(body: Mapping[str, Any]) -> Prompt:
     if not items and not body.get("previous_response_id"):
         raise ValueError("input: must not be empty")
     asked = [item for item in items if item.get("role") == "user"]
-    texts = [text_of(body.get("instructions")), *(text_of(item.get("content")) for item in items)]
+    said = [text_of(item.get("content") or item.get("output")) for item in items]
+    answered = bool(items) and items[-1].get("type") == "function_call_output"
+    form = body.get("text")
     return Prompt(
         model=model_of(body),
         text=text_of(asked[-1].get("content")) if asked else "",
-        context="\n".join(texts),
+        context="\n".join((text_of(body.get("instructions")), *said)),
         stream=body.get("stream") is True,
         limit=limit_of(body, "max_output_tokens"),
         body=body,
+        tools=() if answered else openai_tools(body),
+        schema=schema_of(form.get("format")) if isinstance(form, Mapping) else None,
     )
 
 
@@ -60,6 +65,20 @@ def _reasoning(reply: Reply) -> list[dict[str, Any]]:
     return [{"id": f"rs_{reply.id}", "type": "reasoning", "summary": []}] if reply.usage.reasoning else []
 
 
+def _calls(reply: Reply) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"fc_{call.id.removeprefix('call_')}",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.text,
+        }
+        for call in reply.calls
+    ]
+
+
 def response_of(reply: Reply, prompt: Prompt, status: str) -> dict[str, Any]:
     """The response object; output and usage are there once it is over."""
     over = status in ("completed", "incomplete")
@@ -73,7 +92,7 @@ def response_of(reply: Reply, prompt: Prompt, status: str) -> dict[str, Any]:
         "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
         **echoed,
         "model": reply.model,
-        "output": [*_reasoning(reply), _message(reply)] if over else [],
+        "output": [*_reasoning(reply), *(_calls(reply) or [_message(reply)])] if over else [],
         "usage": _usage(reply) if over else None,
         "user": prompt.body.get("user"),
     }
@@ -102,7 +121,7 @@ def _whole(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
 def _events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
     for number, (kind, fields) in enumerate(_steps(reply, prompt)):
         data = {"type": kind, **fields, "sequence_number": number}
-        yield Event(data, name=kind, token=kind == "response.output_text.delta")
+        yield Event(data, name=kind, token=kind.endswith(".delta"))
 
 
 def _steps(reply: Reply, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -113,7 +132,27 @@ def _steps(reply: Reply, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]
     for number, item in enumerate(thoughts):
         yield "response.output_item.added", {"output_index": number, "item": item}
         yield "response.output_item.done", {"output_index": number, "item": item}
-    index = len(thoughts)
+    calls = _calls(reply)
+    for number, call in enumerate(calls, len(thoughts)):
+        yield from _call_steps(call, number)
+    if not calls:
+        yield from _message_steps(reply, len(thoughts))
+    ending = ending_of(reply)
+    yield f"response.{ending}", {"response": response_of(reply, prompt, ending)}
+
+
+def _call_steps(call: dict[str, Any], index: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    opened = {**call, "status": "in_progress", "arguments": ""}
+    yield "response.output_item.added", {"output_index": index, "item": opened}
+    place = {"item_id": call["id"], "output_index": index}
+    for piece in tokens(call["arguments"]):
+        yield "response.function_call_arguments.delta", {**place, "delta": piece}
+    whole = {"name": call["name"], "arguments": call["arguments"]}
+    yield "response.function_call_arguments.done", {**place, **whole}
+    yield "response.output_item.done", {"output_index": index, "item": call}
+
+
+def _message_steps(reply: Reply, index: int) -> Iterator[tuple[str, dict[str, Any]]]:
     message = _message(reply)
     opened = {**message, "status": "in_progress", "content": []}
     yield "response.output_item.added", {"output_index": index, "item": opened}
@@ -125,8 +164,6 @@ def _steps(reply: Reply, prompt: Prompt) -> Iterator[tuple[str, dict[str, Any]]]
     yield "response.output_text.done", {**place, "text": reply.text, "logprobs": []}
     yield "response.content_part.done", {**place, "part": part}
     yield "response.output_item.done", {"output_index": index, "item": message}
-    ending = ending_of(reply)
-    yield f"response.{ending}", {"response": response_of(reply, prompt, ending)}
 
 
 def _failure(message: str, number: int) -> Event:

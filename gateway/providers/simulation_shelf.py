@@ -103,10 +103,10 @@ def _items(kept: _Kept) -> Mapping[str, Any]:
 
 
 def _item(item: Mapping[str, Any], name: str) -> dict[str, Any]:
-    content = item.get("content")
-    if isinstance(content, str):
-        content = [{"type": "input_text", "text": content}]
-    return {"id": name, "type": "message", "status": "completed", **item, "content": content}
+    shown = {"id": name, "type": "message", "status": "completed", **item}
+    if isinstance(content := item.get("content"), str):
+        shown["content"] = [{"type": "input_text", "text": content}]
+    return shown
 
 
 def _replay(kept: _Kept, after: int) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 from collections import deque
 from collections.abc import Iterable
 from types import SimpleNamespace
@@ -160,14 +161,21 @@ def check(outcome: Outcome, opinion: oracle.Opinion, allowed: list[grammar.Messa
 
 
 def _split(target: bytes) -> tuple[bytes, bytes]:
-    path, _, query = target.partition(b"?")
-    return path, query
+    absolute = _ABSOLUTE.fullmatch(target)
+    path, _, query = (absolute[2] if absolute else target).partition(b"?")
+    return path or (b"/" if absolute else b""), query
+
+
+_ABSOLUTE = re.compile(rb"(?i:http|https)://([^/?#@]+)([/?][^#]*|)")
+"""A target that says which host is meant (RFC 9112, 3.2.2)."""
 
 
 def _seen(message: grammar.Message) -> Seen:
     """A request as the echo must see it."""
     method, target = message.first
-    return Seen(method, _split(target), message.headers, message.body, message.modern)
+    absolute = _ABSOLUTE.fullmatch(target)
+    host = {b"host": absolute[1]} if absolute else {}
+    return Seen(method, _split(target), message.headers | host, message.body, message.modern)
 
 
 def _plain(message: grammar.Message) -> bool:

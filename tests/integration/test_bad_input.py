@@ -28,6 +28,17 @@ def status_of(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
+def told(answer: bytes) -> str:
+    """The code of an error that the protocol itself answers with, which is as whole as any other."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
+    assert names == {b"date", b"x-request-id", b"content-type", b"content-length", b"connection"}
+    error = json.loads(body)["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert b"content-length: %d\r\n" % len(body) in head
+    return error["code"]
+
+
 BODIES = {
     "empty": b"",
     "null": b"null",
@@ -157,8 +168,49 @@ FRAMES = {
 def test_framing(gateway, upstream, data, status):
     answer = raw(gateway, data)
     assert status_of(answer) == status or (status == 400 and status_of(answer) in (400, 505))
-    assert answer.endswith(b"\r\n\r\n")  # the status alone
+    told(answer)
     assert not upstream.received
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://127.0.0.1/v1/models", 200),
+        ("HTTP://llm.example.com:8080/v1/models?x=1", 200),
+        ("https://x/health/live", 200),
+        ("http://x", 404),
+        ("http://x?v1/models", 404),
+        ("http://x/v1/models/nothing", 404),
+        ("http://user@x/v1/models", 404),
+        ("ftp://x/v1/models", 404),
+        ("http:///v1/models", 404),
+        ("*", 404),
+    ],
+)
+def test_a_target_may_name_its_host(gateway, target, status):
+    key = gateway.headers("app")["authorization"]
+    line = f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nConnection: close\r\n\r\n"
+    assert status_of(raw(gateway, line.encode())) == status
+
+
+def test_a_target_that_names_its_host_takes_every_way(gateway, upstream):
+    body = json.dumps(GOOD).encode()
+    post = POST.replace(b" /", b" http://any.example/") + HOST
+    post += b"Authorization: %b\r\n" % gateway.headers("app")["authorization"].encode()
+    post += b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+        for _ in range(2):  # the second time the head is known
+            connection.sendall(post)
+            assert status_of(connection.recv(65536)) == 200
+    assert len(upstream.received) == 2
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/health/live", "/v1/nothing", CHAT])
+@pytest.mark.parametrize("key", ["app", "nobody"])
+def test_every_answer_has_its_date_and_id(gateway, path, key):
+    answer = gateway.get(path, key=key)
+    assert answer.headers["date"].endswith(" GMT")
+    assert answer.headers["x-request-id"]
 
 
 def test_body_over_the_limit_with_a_length(gateway):

@@ -109,7 +109,9 @@ def test_what_outlives_the_drain_is_told_so(tmp_path, upstream):
 def test_a_request_that_is_half_sent_is_told_so(tmp_path, upstream):
     with serving(tmp_path, upstream, workers=1, lame_duck="0s", drain="300ms") as gateway:
         with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as client:
-            client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\n{")
+            client.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"
+            )
             gateway.wait_until(lambda: gateway.metric("headgate_inflight_requests") == 1)
             gateway.process.send_signal(signal.SIGTERM)
             response = http.client.HTTPResponse(client)

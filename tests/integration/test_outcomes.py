@@ -93,6 +93,39 @@ def test_many_outcomes_at_once(gateway):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [({"reason": "x" * 300}, "reason"), ({"score": 5}, "score"),
+     ({"validation_pased": True}, "validation_pased"), ({}, "validation_passed")],
+)  # fmt: skip
+def test_one_of_many_that_makes_no_sense_is_told_why(gateway, fields, param):
+    request_id = asked(gateway)
+    wrong = {"request_id": request_id} | fields
+    answer = gateway.post(OUTCOMES, {"outcomes": [wrong, {"request_id": request_id, "needs_review": False}]})
+    told, counted = answer.json["data"]
+    assert (told["request_id"], told["status"]) == (request_id, "invalid")
+    assert told["error"] == gateway.post(OUTCOMES, wrong).error
+    assert told["error"]["param"] == param
+    assert counted == {"request_id": request_id, "status": "recorded"}
+
+
+def test_nothing_but_an_id_is_repeated_of_one_that_makes_no_sense(gateway):
+    mine = ["canary", "canary" * 18 + "!", 7, None]
+    outcomes = [{"request_id": one, "score": 5} for one in mine] + ["canary", {"score": 1}]
+    answer = gateway.post(OUTCOMES, {"outcomes": outcomes})
+    assert statuses(answer) == ["invalid"] * 6
+    assert {one["request_id"] for one in answer.json["data"]} == {None}
+    assert all(one["error"]["message"] for one in answer.json["data"])
+    assert b"canary" not in answer.body
+
+
+def test_one_of_many_whose_id_is_forged_is_told_so(gateway):
+    answer = gateway.post(OUTCOMES, {"outcomes": [{"request_id": "A" * 108, "score": 1}]})
+    (told,) = answer.json["data"]
+    assert (told["request_id"], told["status"]) == ("A" * 108, "invalid")
+    assert (told["error"]["param"], told["error"]["code"]) == ("request_id", "outcome_invalid")
+
+
 def test_an_id_of_another_application_is_not_known(gateway):
     theirs = gateway.post(CHAT, BODY | {"model": "slow"}, key="narrow").headers["x-request-id"]
     answer = report(gateway, theirs, validation_passed=True)
@@ -151,6 +184,14 @@ def test_the_scope_is_needed(gateway):
     assert gateway.get(OUTCOMES).status == 405
 
 
+def test_the_command_names_the_variable_that_is_not_set(gateway):
+    environ = {"HEADGATE_URL": f"http://127.0.0.1:{gateway.port}", "HEADGATE_API_KEY": ""}
+    refused = CliRunner().invoke(outcome.command, ["A" * 108, "--passed"], env=environ)
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("(HEADGATE_API_KEY is not set)\n")
+    assert "is not set" not in command(gateway, "A" * 108, "--passed", key="pinner").stderr
+
+
 def command(gateway, *arguments, key="app"):
     environ = {"HEADGATE_URL": f"http://127.0.0.1:{gateway.port}", "HEADGATE_API_KEY": KEYS[key]}
     return CliRunner().invoke(outcome.command, list(arguments), env=environ)
@@ -167,6 +208,9 @@ def test_the_command(gateway):
     assert "Another value was reported before" in refused.stderr
     assert command(gateway, request_id).exit_code == 2
     assert command(gateway, request_id, "--score", "7").exit_code == 2
+    for odd in ("nan", "-NaN"):
+        done = command(gateway, request_id, f"--score={odd}")
+        assert (done.exit_code, "is not in the range 0<=x<=1" in done.stderr) == (2, True)
     assert command(gateway, request_id, "--passed", "--url", "nowhere").exit_code == 2
     assert "key" in command(gateway, request_id, "--passed", key="admin").stderr
 

@@ -57,6 +57,13 @@ def test_an_invalid_edit_is_refused_and_the_last_good_one_is_served(gateway, tmp
     assert gateway.metric(FAILURES) == 1
 
 
+def test_a_refused_edit_is_told_word_for_word(gateway, tmp_path):
+    unset = "{provider: openai, api_key: '${HEADGATE_TESTS_UNSET}'}"
+    write(tmp_path, SERVED.replace("upstreams:\n", f"upstreams:\n  lab: {unset}\n"))
+    told = "upstreams.lab.api_key: the environment variable HEADGATE_TESTS_UNSET is not set"
+    gateway.wait_until(lambda: gateway.logged(told))
+
+
 def test_an_upstream_that_no_worker_could_use_is_refused(gateway, tmp_path):
     (tmp_path / "tasks.json").write_text("no tasks")
     write(tmp_path, SERVED.replace("provider: simulated", "provider: simulated, book: tasks.json"))

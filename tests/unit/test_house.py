@@ -32,8 +32,8 @@ FLOORS = {"config": 0, "routing": 1, "gateway": 2}
 ROOMS = {
     "cli": 3, "demo": 3, "supervisor": 3,
     "data": 2, "control": 2, "training": 2,
-    "channel": 1, "clock": 1, "compiled": 1, "log": 1, "model_file": 1, "outbox": 1, "providers": 1,
-    "rhythm": 1, "run": 1, "server": 1, "sse": 1, "state": 1, "store": 1, "validation": 1,
+    "channel": 1, "clock": 1, "compiled": 1, "log": 1, "loopback": 1, "model_file": 1, "outbox": 1,
+    "providers": 1, "rhythm": 1, "run": 1, "server": 1, "sse": 1, "state": 1, "store": 1, "validation": 1,
 }  # fmt: skip
 """The same inside gateway/; the two planes do not import each other."""
 PLANES = {"data", "control"}

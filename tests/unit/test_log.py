@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.log import Lines, Objects, Writer, redact
+from gateway.log import VALUELESS, Lines, Objects, Writer, redact
 
 SECRETS = (
     "Authorization: Bearer abc.def-ghi",
@@ -46,6 +46,17 @@ def test_what_is_no_credential_stays():
         "routes.solver.keys",
     ):
         assert redact(text) == text
+
+
+MISTAKE = "edit refused: headgate.yaml:10: upstreams.lab.api_key: the environment variable KEY is not set"
+
+
+@pytest.mark.parametrize("style", [Lines(), Objects()])
+def test_what_holds_no_values_keeps_its_words_but_no_keys(style):
+    assert MISTAKE in style.format(record(MISTAKE, **VALUELESS))
+    assert MISTAKE not in style.format(record(MISTAKE))
+    shown = style.format(record("upstreams.lab.sk-canary0123456789: is not known", **VALUELESS))
+    assert "canary" not in shown
 
 
 def test_lines():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -100,9 +99,7 @@ class Admin:
             raise _unknown(name, [name_of(reading) for reading in self.rollouts()])
         if status == 404:
             raise _stranger()
-        if status == 401 and not os.environ.get(KEY):
-            raise click.ClickException(f"{refuse(answer).message} ({KEY} is not set)")
-        raise refuse(answer)
+        raise refuse(status, answer, KEY)
 
 
 def _reading(answer: Any) -> Reading:

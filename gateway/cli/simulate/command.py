@@ -15,6 +15,7 @@ from rich.console import Console
 from config.load import load
 from config.problems import ConfigError
 from config.units import duration, points, share
+from gateway.cli.number import Number
 from gateway.cli.simulate.findings import findings
 from gateway.cli.simulate.page import render
 from gateway.cli.simulate.question import Asked, Question, Unanswerable, question, told
@@ -64,7 +65,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str) -> float:
     help="Of the baseline's answers that pass validation.  [default: 90%]",
 )  # fmt: skip
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), metavar="R",
+    "--rate", type=Number(0, min_open=True), metavar="R",
     help="Requests a second in the segment.  [default: so that the requests last as long as the plan may]",
 )  # fmt: skip
 @click.option(
@@ -88,9 +89,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str) -> float:
 @click.option(
     "--sticky-users", "users", type=click.IntRange(1), metavar="N", help="So many users, who come back."
 )
-@click.option(
-    "--requests-per-user", type=click.FloatRange(1), metavar="N", help="The same, said the other way round."
-)
+@click.option("--requests-per-user", type=Number(1), metavar="N", help="The same, said the other way round.")
 @click.option(
     "--drift", callback=_points, default="0pt", show_default=True, metavar="POINTS",
     help="By how much the pass rate of both variants changes, from the first request to the last.",

@@ -157,3 +157,26 @@ def test_usage_is_told() -> None:
     missing = check("/no/such/headgate.yaml")
     assert missing.exit_code == 1
     assert missing.stderr == "/no/such/headgate.yaml: cannot be read: No such file or directory\n"
+
+
+def test_a_cascade_is_told_with_its_second_variant(tmp_path: Path) -> None:
+    path = tmp_path / "headgate.yaml"
+    path.write_text(EVERY_KIND)
+    text = check(path).stdout
+    (line,) = [line for line in text.splitlines() if "if that one fails" in line]
+    assert line.split()[4:] == ["b", "m", "unpriced"]
+    (route,) = json.loads(check(path, "--json").stdout)["routes"]
+    assert [part["then"] for part in route["segments"]] == [None, "b", None, None, None]
+
+
+def test_what_this_machine_could_not_serve_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "headgate.yaml"
+    path.write_text(
+        "upstreams: {far: {provider: litellm}}\n"
+        "routes: {r: {variants: {v: {upstream: far, model: anthropic/m, price: {}}}, variant: v}}\n"
+    )
+    result = check(path)
+    assert result.exit_code == 0
+    (warning,) = result.stderr.splitlines()
+    why = "cannot be served on this machine: upstreams.far: needs litellm, which is not installed"
+    assert warning.startswith(f"warning: {path}: {why}")

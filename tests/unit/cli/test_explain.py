@@ -184,6 +184,7 @@ def test_asking_a_gateway(files: Path, admin: str, monkeypatch: pytest.MonkeyPat
     ("status", "content", "message"),
     [
         (404, b'{"error": {"message": "There is no such model for this key."}}', "no such model"),
+        (401, b'{"error": {"message": "No."}}', "No. (HEADGATE_ADMIN_KEY is not set)"),
         (200, b"<html>", "is it a gateway"),
         (302, b"{}", "answered 302"),
         (500, b"[]", "answered 500"),

@@ -157,3 +157,46 @@ def test_every_page_without_keys_is_every_page_of_this_machine() -> None:
     text = small("variant: base")
     assert about(f"server: {{{cors}}}\n{text}", "any web page")
     assert not about(KEY.replace("server: {", f"server: {{{cors}, ") + text, "any web page")
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "told"),
+    [
+        ("{total: 5s, first_token: 60s}", ["first_token"]),
+        ("{idle: 11m, connect: 11m}", ["connect", "idle"]),
+        ("{total: 5s}", []),
+        ("{total: 5s, first_token: 5s}", []),
+    ],
+)
+def test_a_time_that_can_never_pass_is_told(timeouts: str, told: list[str]) -> None:
+    lines = about(small(f"variant: base\ntimeouts: {timeouts}"), "is never reached: `total` ends the request")
+    assert [line.split(":")[0] for line in lines] == [f"routes.solver.timeouts.{name}" for name in told]
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ("variant: base\nfallbacks: [tuned, base]", ["routes.solver.fallbacks[1]"]),
+        ("variant: base\nfallbacks: [tuned]", []),
+        ("weights: {base: 50, tuned: 50}\nfallbacks: [base, tuned]", []),
+        (
+            "segments: [{name: a, when: {language: ko}, variant: tuned}, {name: b, variant: base}]\n"
+            "fallbacks: [base]",
+            [],
+        ),
+    ],
+)
+def test_a_fallback_to_itself_is_told(rest: str, told: list[str]) -> None:
+    assert [line.split(":")[0] for line in about(small(rest), "is not asked again")] == told
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini", "litellm"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses/", "/v1/embeddings"])
+def test_an_address_of_an_endpoint_is_told(provider: str, path: str) -> None:
+    text = f"""
+        upstreams: {{it: {{provider: {provider}, base_url: "http://lab:8000{path}"}}}}
+        routes: {{r: {{variants: {{v: {{upstream: it, model: openai/m, price: {{}}}}}}, variant: v}}}}
+    """
+    (line,) = about(text, "is added to it for every call")
+    assert line.startswith("upstreams.it.base_url: ")
+    assert about(text.replace(path, "/v1"), "is added to it") == []

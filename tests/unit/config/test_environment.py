@@ -56,6 +56,15 @@ def test_a_tuned_model_takes_all_traffic_with_the_baseline_as_fallback() -> None
     assert TUNED in route.names
 
 
+@pytest.mark.parametrize(("stages", "told"), [("10,50", 1), (" ", 0)])
+def test_stages_without_a_candidate_are_told(stages: str, told: int) -> None:
+    loaded = from_environment(
+        {**OPENAI, "HEADGATE_STAGES": stages, "OPENAI_FINETUNED_MODEL": ""}, today=TODAY
+    )
+    warning = "HEADGATE_STAGES: has no effect: OPENAI_FINETUNED_MODEL is not set"
+    assert [str(problem) for problem in loaded.warnings] == [warning] * told
+
+
 def test_stages_make_a_rollout_that_recommends() -> None:
     environ = {**BOTH, "OPENAI_FINETUNED_MODEL": TUNED, "HEADGATE_STAGES": "10, 50,100"}
     route = made(environ).routes["default"]
