@@ -17,8 +17,10 @@ FORWARDING = frozenset((
 ))  # fmt: skip
 """Headers by which proxies tell for whom they ask."""
 _local_name = re.compile(
-    rb"(?:127(?:\.[0-9]{1,3}){3}|\[::1\]|(?:[a-z0-9_-]+\.)*localhost)(?::[0-9]{1,5})?", re.IGNORECASE
+    rb"(?:127(?:\.[0-9]{1,3}){3}|\[::1\]|(?:[a-z0-9_-]+\.)*localhost|[a-z0-9_-]+)(?::[0-9]{1,5})?",
+    re.IGNORECASE,
 ).fullmatch
+"""Also any name without a dot: no stranger can make one point here."""
 
 
 def is_loopback(address: str) -> bool:
@@ -34,6 +36,7 @@ def is_loopback(address: str) -> bool:
 def is_direct(headers: Mapping[bytes, bytes]) -> bool:
     """Whether a request is for this machine by a local name, and no proxy says that it hands it on.
 
-    Names of headers are in lower case.
+    Names of headers are in lower case. A request without a host comes from no browser.
     """
-    return _local_name(headers.get(b"host", b"")) is not None and FORWARDING.isdisjoint(headers)
+    host = headers.get(b"host")
+    return (host is None or _local_name(host) is not None) and FORWARDING.isdisjoint(headers)

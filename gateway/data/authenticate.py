@@ -58,7 +58,7 @@ def _check_local(table: Table, caller: Caller) -> None:
     if not (caller.local and head.direct):
         raise InvalidKey(KEYLESS)
     origin = head.headers.get(b"origin")
-    if origin is None or origin == b"http://" + head.headers[b"host"]:
+    if origin is None or origin == b"http://" + head.headers.get(b"host", b""):
         return
     if table.cross_origin is None or not table.cross_origin.allows(origin):
         raise InvalidKey(PAGES)

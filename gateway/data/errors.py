@@ -5,7 +5,6 @@
     ├── InsufficientScope     403  insufficient_scope
     ├── NotFound              404  model_not_found, not_found
     ├── MethodNotAllowed      405
-    ├── Unreadable            400, 408, 431, 505  no request, or not all of one
     ├── InvalidRequest        400  invalid_request_error, names the parameter
     ├── BodyTooLarge          413
     ├── UnsupportedMedia      415
@@ -104,25 +103,6 @@ class MethodNotAllowed(GatewayError):
     kind = "invalid_request_error"
     code = "method_not_allowed"
     message = "This path does not take this method."
-
-
-class Unreadable(GatewayError):
-    """What came is no request, or not all of one."""
-
-    kind = "invalid_request_error"
-
-    def __init__(self, status: int) -> None:
-        code, message = UNREADABLE[status]
-        super().__init__(message, code=code)
-        self.status = status
-
-
-UNREADABLE = {
-    400: ("malformed_request", "This is no well-formed HTTP/1.1 request."),
-    408: ("request_timeout", "The request did not arrive in time."),
-    431: ("head_too_large", "The request has more or longer headers than this gateway accepts."),
-    505: ("http_version_not_supported", "This gateway speaks HTTP/1.1."),
-}
 
 
 class InvalidRequest(GatewayError):

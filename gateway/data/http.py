@@ -2,8 +2,8 @@
 
 uvicorn owns the sockets and the life cycle and makes one of these a connection (`http=`); the reader beside
 it makes requests of the bytes. Here are the guards that uvicorn lacks: the number of connections, idle,
-slow and stalled clients. What the reader or a guard refuses is answered at once, and the connection closes
-(RFC 9112). Time-outs are looked at by one sweep a worker, not by a timer each.
+slow and stalled clients. What the reader or a guard refuses is answered with the status alone, and the
+connection closes (RFC 9112). Time-outs are looked at by one sweep a worker, not by a timer each.
 
     connection_made → data_received* → [Request → Run(journey)]* → connection_lost
 """
@@ -50,10 +50,6 @@ class Serving:
     def handle(self, request: Request) -> Coroutine[Any, Any, None]:
         """The coroutine that answers a request."""
         raise NotImplementedError
-
-    def refusal(self, status: int) -> tuple[bytes, bytes]:
-        """Header lines and body of the answer to what is no request, or not all of one."""
-        return b"", b""
 
     def crashed(self, request: Request, error: BaseException) -> None:
         """Something nobody foresaw ended the coroutine."""
@@ -270,18 +266,13 @@ class HttpProtocol:
         self._parse(ahead)
 
     def _refuse(self, status: int) -> None:
-        """Answers what is no request; nothing of this connection can be trusted any more."""
+        """Answers with the status alone, after which nothing of this connection can be trusted."""
         self._reader.refused = status
         active, run = self._reader.request, self._run
         if active is not None:
             active.gone = True  # its own answer must not follow
         if active is None or not active.started:
-            lines, body = self._service.refusal(status)
-            shown = b"" if active is not None and active.head_only else body
-            self.write(
-                b"%b%bcontent-length: %d\r\nconnection: close\r\n\r\n%b"
-                % (status_line(status), lines, len(body), shown)
-            )
+            self.write(b"%bcontent-length: 0\r\nconnection: close\r\n\r\n" % status_line(status))
         self._linger()
         if run is not None:
             run.cancel()

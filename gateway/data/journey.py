@@ -30,7 +30,6 @@ from gateway.data.errors import (
     InvalidRequest,
     Leaving,
     Overloaded,
-    Unreadable,
     UpstreamError,
     UpstreamTimeout,
 )
@@ -334,13 +333,6 @@ class Service(Serving):
             account.spans.code = error.status
         own = response_headers(table, account, self.date)
         request.respond(error.status, own + error.headers(), error.envelope())
-
-    def refusal(self, status: int) -> tuple[bytes, bytes]:
-        """Header lines and body of the answer to what is no request, or not all of one."""
-        error: GatewayError = Overloaded() if status == 503 else Unreadable(status)
-        account = Account(self.nonce(), monotonic())
-        account.identify(self.table.sealer)
-        return response_headers(self.table, account, self.date) + error.headers(), error.envelope()
 
     def _crashed(self, request: Request, table: Table, account: Account, error: BaseException) -> None:
         """A fault of ours: logged whole, told to the client without detail."""

@@ -28,17 +28,6 @@ def status_of(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-def told(answer: bytes) -> str:
-    """The code of an error that the protocol itself answers with, which is as whole as any other."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
-    assert names == {b"date", b"x-request-id", b"content-type", b"content-length", b"connection"}
-    error = json.loads(body)["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert b"content-length: %d\r\n" % len(body) in head
-    return error["code"]
-
-
 BODIES = {
     "empty": b"",
     "null": b"null",
@@ -168,7 +157,7 @@ FRAMES = {
 def test_framing(gateway, upstream, data, status):
     answer = raw(gateway, data)
     assert status_of(answer) == status or (status == 400 and status_of(answer) in (400, 505))
-    told(answer)
+    assert answer.endswith(b"\r\n\r\n")  # the status alone
     assert not upstream.received
 
 
