@@ -42,6 +42,8 @@ class Attempt:
         self.variant = variant
         self.started = started
         self.result = Result.CANCELLED
+        self.detail = ""
+        """What the provider says of a failure, in our own words."""
         self.answer: Answer | None = None
         self.body = b""
         self.splitter: Splitter | None = None
