@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
+from gateway.data.upstream_error import out_of_quota, read_error
 from gateway.providers.base import Answer
 from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
-
-MAX_ERROR_BODY: Final = 1024 * 1024
 
 
 class Seen(Protocol):
@@ -84,16 +83,12 @@ class Attempt:
 
     async def _refused(self, answer: Answer) -> None:
         """Reads the body of an error, which may be passed through, as far as the cap."""
-        parts, size = [], 0
-        while part := await answer.read():
-            size += len(part)
-            if size > MAX_ERROR_BODY:
-                self.result = Result.SERVER_ERROR
-                return
-            parts.append(part)
-        self.body = b"".join(parts)
-        readable = answer.status >= 400 and not _compressed(answer)
-        self.result = of_status(answer.status) if readable else Result.SERVER_ERROR
+        body = await read_error(answer)
+        if body is None or answer.status < 400 or _compressed(answer):
+            self.result = Result.SERVER_ERROR
+            return
+        self.body = body
+        self.result = of_status(answer.status, quota=answer.status == 429 and out_of_quota(body))
 
     def judge(self, answer: Answer, body: bytes, read: Callable[[bytes], Whole] = read_whole) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""

@@ -9,6 +9,7 @@
     ├── BodyTooLarge          413
     ├── UnsupportedMedia      415
     ├── RateLimited           429  with the upstream's retry-after
+    │   └── OutOfQuota        429  insufficient_quota: not to be retried
     ├── UpstreamError         502  upstream_error
     ├── UpstreamTimeout       504  upstream_timeout
     └── Shortly               503  with retry-after
@@ -137,6 +138,14 @@ class RateLimited(GatewayError):
     kind = "rate_limit_error"
     code = "rate_limit_exceeded"
     message = "The model's upstream is limiting the rate of requests."
+
+
+class OutOfQuota(RateLimited):
+    """The last upstream has no money left of ours. Clients know OpenAI's type and code."""
+
+    kind = code = "insufficient_quota"
+    message = "The model's upstream has no quota left for this gateway."
+    should_retry = False
 
 
 class UpstreamError(GatewayError):

@@ -25,16 +25,9 @@ from gateway.data.capture import Capture, Captured, features_of
 from gateway.data.cascade import Cascades
 from gateway.data.check import model_of
 from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
-from gateway.data.errors import (
-    GatewayError,
-    InvalidRequest,
-    Leaving,
-    Overloaded,
-    UpstreamError,
-    UpstreamTimeout,
-)
-from gateway.data.handing import limited, status_of_error
-from gateway.data.headers import passed_errors, passed_headers, response_headers
+from gateway.data.errors import GatewayError, InvalidRequest, Leaving, Overloaded
+from gateway.data.handing import status_of_error, unserved
+from gateway.data.headers import passed_headers, response_headers
 from gateway.data.homes import Homes
 from gateway.data.http import Serving
 from gateway.data.inflow import Inflow
@@ -61,7 +54,6 @@ from routing.sticky import conversation_of
 OUTCOMES: Final = b"/v1/outcomes"
 JSON: Final = b"content-type: application/json\r\n"
 MAX_ITEMS: Final = 1_000_000
-WITHHELD: Final = "The model's upstream withheld its answer: its content filter stepped in."
 log: Final = logging.getLogger("headgate.worker")
 
 
@@ -314,13 +306,8 @@ class Service(Serving):
             request.respond(attempt.answer.status, head, attempt.body)
             return
         account.status = "timeout" if result is Result.TIMEOUT else "upstream_error"
-        if result is Result.TIMEOUT:
-            raise UpstreamTimeout(passed=passed_errors(attempt.headers))
-        if result is Result.RATE_LIMITED:
-            raise limited(attempt.headers, passed_errors(attempt.headers))
-        raise UpstreamError(
-            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
-        )
+        status = attempt.answer.status if attempt.answer is not None else 0
+        raise unserved(result, status, attempt.headers)
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None

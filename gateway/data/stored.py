@@ -75,7 +75,7 @@ async def _first_that_knows(head: Head, table: Table, upstreams: list[str], call
         if len(upstreams) > 1 and answer.status in (400, 404):  # not an id of its making
             answer.close()
             continue
-        refusal = refusal_of(answer)
+        refusal = await refusal_of(answer)
         if refusal is None:
             return answer
         answer.close()

@@ -16,7 +16,12 @@ from routing.fallback import Result
 EVERY = 60.0
 """Seconds at least between two lines that say the same."""
 CREDENTIALS = ("credentials_refused", "refused our credentials")
-DENIALS = {404: ("model_unknown", "does not know the model, or has nothing at its path")}
+QUOTA = ("quota_exhausted", "has no quota left")
+DENIALS = {
+    402: QUOTA,
+    404: ("model_unknown", "does not know the model, or has nothing at its path"),
+    429: QUOTA,
+}
 """Event and words of a denial by its status; `CREDENTIALS` for all others."""
 Place = tuple[str, str, str]
 """Upstream, route and variant."""

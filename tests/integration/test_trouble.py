@@ -55,7 +55,7 @@ def ask(gateway, model: str = "solver", **headers: str):
 
 def refusing(status: int):
     """A script in which the model `tuned` is refused."""
-    body = json.dumps({"error": {"message": f"{WORDS} {KEY}"}}).encode()
+    body = json.dumps({"error": {"message": f"{WORDS} {KEY}", "code": "insufficient_quota"}}).encode()
     return lambda received: (
         answer(status=status, body=body) if received.json["model"] == "tuned" else answer()
     )
@@ -75,6 +75,8 @@ def said(gateway, event: str) -> dict[str, object]:
     [
         (401, "credentials_refused", "refused our credentials (401)"),
         (403, "credentials_refused", "refused our credentials (403)"),
+        (402, "quota_exhausted", "has no quota left (402)"),
+        (429, "quota_exhausted", "has no quota left (429)"),
         (404, "model_unknown", "does not know the model, or has nothing at its path (404)"),
     ],
 )
