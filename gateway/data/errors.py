@@ -6,6 +6,7 @@
     ├── NotFound              404  model_not_found, not_found
     ├── MethodNotAllowed      405
     ├── InvalidRequest        400  invalid_request_error, names the parameter
+    │   └── Unexplained       the upstream's 4xx, whose body is no error of OpenAI's
     ├── BodyTooLarge          413
     ├── UnsupportedMedia      415
     ├── RateLimited           429  with the upstream's retry-after
@@ -111,6 +112,19 @@ class InvalidRequest(GatewayError):
 
     status = 400
     kind = "invalid_request_error"
+
+
+class Unexplained(InvalidRequest):
+    """The upstream refused the request with this status, and its body is nothing that clients can read."""
+
+    code = "upstream_refused"
+    message = "The model's upstream refused the request without saying why."
+
+    def __init__(self, status: int, passed: bytes) -> None:
+        super().__init__(passed=passed)
+        self.status = status
+        if status == 409:  # which clients would repeat
+            self.should_retry = False
 
 
 class BodyTooLarge(GatewayError):

@@ -15,13 +15,14 @@ from gateway.data.errors import (
     OutOfQuota,
     Overloaded,
     RateLimited,
+    Unexplained,
     UpstreamError,
     UpstreamTimeout,
 )
 from gateway.data.headers import passed_errors
 from gateway.data.request import Request
 from gateway.data.retry_after import retry_after
-from gateway.data.upstream_error import out_of_quota, read_error
+from gateway.data.upstream_error import explains, out_of_quota, read_error
 from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
 from routing.fallback import Result, of_status
 
@@ -41,6 +42,12 @@ async def refusal_of(answer: Answer) -> GatewayError | None:
     if result is Result.REJECTED:
         return None
     return unserved(result, status, answer.headers)
+
+
+def check_explained(answer: Answer, body: bytes) -> None:
+    """Raises Unexplained for an error that may pass but for its body, which is none of OpenAI's envelope."""
+    if answer.status >= 400 and not explains(body):
+        raise Unexplained(answer.status, passed_errors(answer.headers))
 
 
 async def _wants_quota(answer: Answer) -> bool:

@@ -26,7 +26,7 @@ from gateway.data.cascade import Cascades
 from gateway.data.check import model_of
 from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
 from gateway.data.errors import GatewayError, InvalidRequest, Leaving, Overloaded
-from gateway.data.handing import status_of_error, unserved
+from gateway.data.handing import check_explained, status_of_error, unserved
 from gateway.data.headers import passed_headers, response_headers
 from gateway.data.homes import Homes
 from gateway.data.http import Serving
@@ -293,13 +293,17 @@ class Service(Serving):
             self.homes.made(attempt.stored, home)
 
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:
-        """The last attempt gave no answer: an upstream's 4xx passes through, the rest is our own text."""
+        """The last attempt gave no answer: an upstream's 4xx that says why passes, the rest is our own text.
+
+        Raises GatewayError.
+        """
         result = attempt.result
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
             if account.spans is not None:
                 account.spans.code = attempt.answer.status
+            check_explained(attempt.answer, attempt.body)
             head = self._head(table, account, attempt)
             if attempt.answer.status == 409:
                 head += b"x-should-retry: false\r\n"

@@ -23,6 +23,11 @@ async def read_error(answer: Answer) -> bytes | None:
     return b"".join(parts)
 
 
+def explains(body: bytes) -> bool:
+    """Whether an error says what it is, as OpenAI's do; a page of HTML does not."""
+    return bool((json_of(body) or {}).get("error"))
+
+
 def out_of_quota(body: bytes) -> bool:
     """Whether an error is that of an account without money."""
     error: Any = (json_of(body) or {}).get("error")

@@ -67,6 +67,37 @@ def test_rejected_passes_through(gateway, upstream, status):
     assert len(upstream.received) == 1
 
 
+@pytest.mark.parametrize(
+    "theirs", [b"<html>cloudflare</html>", b"", b"[1]", b'{"detail": "cloudflare"}', b"{"]
+)
+@pytest.mark.parametrize(("status", "should"), [(400, None), (409, "false"), (418, None)])
+def test_a_rejection_that_clients_cannot_read_gets_our_envelope(gateway, upstream, theirs, status, should):
+    always(
+        upstream,
+        answer(status=status, body=theirs, headers={"content-type": "text/html", "x-request-id": "7"}),
+    )
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.headers["content-type"]) == (status, "application/json")
+    assert response.error == {
+        "message": "The model's upstream refused the request without saying why.",
+        "type": "invalid_request_error", "param": None, "code": "upstream_refused",
+    }  # fmt: skip
+    assert response.headers.get("x-should-retry") == should
+    assert response.headers["x-upstream-request-id"] == "7" and len(upstream.received) == 1
+
+
+def test_nor_can_they_read_one_of_a_request_for_a_stored_response(gateway, upstream):
+    always(upstream, answer(status=422, body=b"<html>cloudflare</html>"))
+    response = gateway.get("/v1/responses/resp_1", key="narrow")
+    assert (response.status, response.error["code"]) == (422, "upstream_refused")
+
+
+@pytest.mark.parametrize("theirs", [b'{"error":"no"}', b' {"error" : {"message": "no"}, "n": 1.50}'])
+def test_one_that_says_why_passes_byte_for_byte(gateway, upstream, theirs):
+    always(upstream, answer(status=400, body=theirs))
+    assert gateway.post(CHAT, body()).body == theirs
+
+
 def test_rate_limited_far_away_falls_back(gateway, upstream):
     first_fails(upstream, answer(status=429, headers={"retry-after": "30"}))
     assert gateway.post(CHAT, body()).status == 200
