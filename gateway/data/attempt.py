@@ -63,6 +63,12 @@ class Attempt:
         """Seconds that the upstream asked to wait, if it did."""
         return retry_after(self.headers, time())
 
+    @property
+    def failure(self) -> str:
+        """How it failed: its result, and the upstream's status where that was an error."""
+        status = self.answer.status if self.answer is not None else 0
+        return f"{self.result.value} {status}" if status >= 400 else self.result.value
+
     async def receive(
         self,
         answer: Answer,

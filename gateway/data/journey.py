@@ -297,7 +297,7 @@ class Service(Serving):
 
         Raises GatewayError.
         """
-        result = attempt.result
+        result, account.failure = attempt.result, attempt.failure
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
@@ -347,8 +347,11 @@ class Service(Serving):
 
 
 def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: dict[str, Any]) -> None:
-    if account.usage is None and account.status != "ok":
-        estimate_usage(account, attempt, body)
+    if account.status != "ok":
+        if attempt.result is not Result.CANCELLED:
+            account.failure = attempt.failure
+        if account.usage is None:
+            estimate_usage(account, attempt, body)
     attempts.ended(attempt)
 
 
