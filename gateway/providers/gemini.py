@@ -62,9 +62,8 @@ class CompatibleAnswer(Reading):
         self._whole: bytes | None = None
         self._carries = not self._chat
         self._tail = b""
-        self._calls = Calls()
         calls = self._chat and call.stream and call.body.find(b'"tools"') >= 0
-        self._next = self._numbered if calls else answer.read
+        self._calls = Calls() if calls else None
 
     async def arrive(self) -> None:
         """Waits for the head, and unless the call is a stream for a body that is an answer."""
@@ -85,7 +84,8 @@ class CompatibleAnswer(Reading):
             return whole
         held = b""
         while True:
-            block = await self._next()
+            calls = self._calls
+            block = await (self._answer.read() if calls is None else self._numbered(calls))
             if not self._chat or self.status != 200:
                 return block
             held += block
@@ -95,17 +95,17 @@ class CompatibleAnswer(Reading):
             if not block:
                 raise UpstreamFailure(Result.SERVER_ERROR if held else Result.AMBIGUOUS, "empty stream")
 
-    async def _numbered(self) -> bytes:
+    async def _numbered(self, calls: Calls) -> bytes:
         """The next bytes of a stream that may call tools: whole events, their calls numbered."""
         if self.status != 200:
             return await self._answer.read()
         try:
             while block := await self._answer.read():
-                if complete := self._calls.feed(block):
+                if complete := calls.feed(block):
                     return complete
         except EventTooLarge:
             raise UpstreamFailure(Result.SERVER_ERROR, "event too large") from None
-        return self._calls.finish()
+        return calls.finish()
 
     def _look(self, block: bytes) -> None:
         """Raises UpstreamFailure for a finish that is none; notes when there is something in the stream."""
