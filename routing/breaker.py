@@ -36,7 +36,7 @@ class Breaker:
         """When the pause is over; 0: closed."""
         self._probed = 0.0
         """Until when a probe is waited for."""
-        self._row = 0
+        self.row = 0
         """Errors in a row."""
         self._pauses = 0
         self.failed_probes = 0
@@ -82,24 +82,24 @@ class Breaker:
     def _answered(self, now: float) -> None:
         self._turn(now)
         if not self.until:
-            self._row = 0
+            self.row = 0
             self._now = (self._now[0] + 1, self._now[1])
         elif now >= self.until:
             self.until = self._probed = 0.0
             self.failed_probes = 0
             self._closed = now
-            self._row = 0
+            self.row = 0
             self._now = self._before = (0, 0)
 
     def _failed(self, now: float) -> None:
         self._turn(now)
-        self._row += 1
+        self.row += 1
         self._now = (self._now[0], self._now[1] + 1)
         if self.until:
             if now >= self.until:
                 self.failed_probes += 1
                 self._open(now)
-        elif self._row >= self.rule.errors or self._too_many(now):
+        elif self.row >= self.rule.errors or self._too_many(now):
             self._pauses = max(self._pauses - int((now - self._closed) / CALM), 0)
             self._open(now)
 

@@ -7,7 +7,7 @@ ambiguous     if allowed           if allowed     yes       sent, no answer
 timeout       no                   yes            yes
 server_error  yes                  yes            yes       5xx, or 200 whose first event is an error
 rate_limited  if soon              yes            no        429
-denied        no                   yes            yes       401, 403, 404
+denied        no                   yes            yes       401, 402, 403, 404, and 429 for want of money
 rejected      no                   no             no        400, 413, 422 and other 4xx
 filtered      no                   yes            no        withheld by the upstream's content filter
 broken        no                   no             yes       after commit
@@ -74,14 +74,14 @@ def after(result: Result, *, ambiguous: bool, retry_after: float | None = None) 
     return CONSEQUENCES[result]
 
 
-def of_status(status: int) -> Result:
-    """The result that an HTTP status stands for."""
+def of_status(status: int, *, quota: bool = False) -> Result:
+    """The result that an HTTP status stands for; `quota`: the body says that there is none left."""
     if status < 400:
         return Result.OK
     if status >= 500:
         return Result.SERVER_ERROR
     if status == 429:
-        return Result.RATE_LIMITED
-    if status in (401, 403, 404):
+        return Result.DENIED if quota else Result.RATE_LIMITED
+    if status in (401, 402, 403, 404):
         return Result.DENIED
     return Result.REJECTED

@@ -46,7 +46,8 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     Times are seconds, cost is USD (negative: unpriced), `sealed` is the time in the request id, in
     milliseconds since 1970 (0: it was never sealed); `trace` is the id of the trace that it belongs to, 16
     bytes, empty for none; `spans` are there where telemetry is on; `task` and `figure`
-    (the estimator's own) where the text was looked at.
+    (the estimator's own) where the text was looked at; `failure` is what became of the last attempt of a
+    request that failed, with its upstream's status where that was an error: `timeout`, `denied 401`.
     """
 
     nonce: bytes
@@ -66,6 +67,7 @@ class Exposure(msgspec.Struct, array_like=True, gc=False):
     spans: Spans | None = None
     task: str = ""
     figure: float = 0.0
+    failure: str = ""
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):

@@ -78,4 +78,5 @@ def _readable(line: Line, exposure: Exposure) -> dict[str, object]:
     fields["trace"] = exposure.trace.hex() or None
     fields["task"], fields["figure"] = (exposure.task, exposure.figure) if exposure.task else (None, None)
     fields["cost"] = exposure.cost if exposure.cost >= 0 else None
+    fields["failure"] = exposure.failure or None
     return {name: value for name, value in fields.items() if name not in HIDDEN}

@@ -37,7 +37,8 @@ class Account:
     the one asked, `streamed` tells whether a stream was asked for,
     `estimated` that usage was not told and is a guess; `first_token` seconds from the request to a stream's
     first event out, 0 when none; `trace` is the id of the trace that it belongs to, if any, and `spans` what
-    telemetry wants to know of it, where that is on; `cascade` is there when a first answer was judged.
+    telemetry wants to know of it, where that is on; `cascade` is there when a first answer was judged;
+    `failure` says what became of the last attempt when that is what the request failed by.
     """
 
     def __init__(self, nonce: bytes, started: float) -> None:
@@ -63,6 +64,7 @@ class Account:
         self.trace = b""
         self.spans: Spans | None = None
         self.cascade: Judged | None = None
+        self.failure = ""
 
     def identify(self, sealer: Sealer) -> None:
         """Makes the request id, once: of a routed request with what was decided."""
@@ -101,6 +103,9 @@ class Account:
             self.items,
         )  # fmt: skip
         difficulty = self.decision.difficulty if self.decision is not None else UNKNOWN
+        if self.failure:
+            estimate = ("", 0.0) if difficulty.gain is None else (difficulty.task, difficulty.gain)
+            return (*fields, self.trace, self.spans, *estimate, self.failure)
         if difficulty.gain is not None:
             return (*fields, self.trace, self.spans, difficulty.task, difficulty.gain)
         return (*fields, self.trace, self.spans) if self.trace or self.spans is not None else fields

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import time
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.data.answer import Whole, first_event, read_whole
 from gateway.data.retry_after import retry_after
+from gateway.data.upstream_error import out_of_quota, read_error
 from gateway.providers.base import Answer
 from gateway.sse import MAX_EVENT, EventTooLarge, Splitter, data_of, events, json_of
 from routing.cost import Usage
 from routing.fallback import Result, of_status
 from routing.snapshot import Variant
-
-MAX_ERROR_BODY: Final = 1024 * 1024
 
 
 class Seen(Protocol):
@@ -42,6 +41,8 @@ class Attempt:
         self.variant = variant
         self.started = started
         self.result = Result.CANCELLED
+        self.detail = ""
+        """What the provider says of a failure, in our own words."""
         self.answer: Answer | None = None
         self.body = b""
         self.splitter: Splitter | None = None
@@ -61,6 +62,12 @@ class Attempt:
     def retry_after(self) -> float | None:
         """Seconds that the upstream asked to wait, if it did."""
         return retry_after(self.headers, time())
+
+    @property
+    def failure(self) -> str:
+        """How it failed: its result, and the upstream's status where that was an error."""
+        status = self.answer.status if self.answer is not None else 0
+        return f"{self.result.value} {status}" if status >= 400 else self.result.value
 
     async def receive(
         self,
@@ -82,16 +89,12 @@ class Attempt:
 
     async def _refused(self, answer: Answer) -> None:
         """Reads the body of an error, which may be passed through, as far as the cap."""
-        parts, size = [], 0
-        while part := await answer.read():
-            size += len(part)
-            if size > MAX_ERROR_BODY:
-                self.result = Result.SERVER_ERROR
-                return
-            parts.append(part)
-        self.body = b"".join(parts)
-        readable = answer.status >= 400 and not _compressed(answer)
-        self.result = of_status(answer.status) if readable else Result.SERVER_ERROR
+        body = await read_error(answer)
+        if body is None or answer.status < 400 or _compressed(answer):
+            self.result = Result.SERVER_ERROR
+            return
+        self.body = body
+        self.result = of_status(answer.status, quota=answer.status == 429 and out_of_quota(body))
 
     def judge(self, answer: Answer, body: bytes, read: Callable[[bytes], Whole] = read_whole) -> None:
         """Sets `result`: a 200 is an answer when it is a JSON object and not an error in disguise."""

@@ -207,7 +207,7 @@ class Attempts:
                 endpoint = self._endpoint
                 await attempt.receive(answer, endpoint.first, endpoint.splitter)
         except UpstreamFailure as failure:
-            attempt.result = failure.result
+            attempt.result, attempt.detail = failure.result, failure.detail
         finally:
             seconds = monotonic() - attempt.started
             account.waited += seconds
@@ -230,13 +230,18 @@ class Attempts:
         self._tell_breaker(attempt, seconds)
         if self._account.spans is not None:
             ended(self._account.spans.attempts[-1], attempt, seconds)
-        if result is not Result.OK and attempt.answer is not None:
-            attempt.answer.close()
+        if result is not Result.OK:
+            self._recorder.troubles.failed(self._decision.route.name, attempt, attempt.started + seconds)
+            if attempt.answer is not None:
+                attempt.answer.close()
 
     def _tell_breaker(self, attempt: Attempt, seconds: float) -> None:
         breaker = self._breakers.get(attempt.variant.name)
         if breaker is not None:
-            breaker.ended(attempt.result, attempt.started + seconds)
+            until, now = breaker.until, attempt.started + seconds
+            breaker.ended(attempt.result, now)
+            if breaker.until != until:
+                self._recorder.troubles.turned(self._decision.route.name, attempt, breaker, now)
 
 
 def _asked_to_wait(attempt: Attempt) -> float:

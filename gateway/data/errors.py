@@ -6,9 +6,11 @@
     ├── NotFound              404  model_not_found, not_found
     ├── MethodNotAllowed      405
     ├── InvalidRequest        400  invalid_request_error, names the parameter
+    │   └── Unexplained       the upstream's 4xx, whose body is no error of OpenAI's
     ├── BodyTooLarge          413
     ├── UnsupportedMedia      415
     ├── RateLimited           429  with the upstream's retry-after
+    │   └── OutOfQuota        429  insufficient_quota: not to be retried
     ├── UpstreamError         502  upstream_error
     ├── UpstreamTimeout       504  upstream_timeout
     └── Shortly               503  with retry-after
@@ -112,6 +114,19 @@ class InvalidRequest(GatewayError):
     kind = "invalid_request_error"
 
 
+class Unexplained(InvalidRequest):
+    """The upstream refused the request with this status, and its body is nothing that clients can read."""
+
+    code = "upstream_refused"
+    message = "The model's upstream refused the request without saying why."
+
+    def __init__(self, status: int, passed: bytes) -> None:
+        super().__init__(passed=passed)
+        self.status = status
+        if status == 409:  # which clients would repeat
+            self.should_retry = False
+
+
 class BodyTooLarge(GatewayError):
     """The body passes the configured limit."""
 
@@ -137,6 +152,14 @@ class RateLimited(GatewayError):
     kind = "rate_limit_error"
     code = "rate_limit_exceeded"
     message = "The model's upstream is limiting the rate of requests."
+
+
+class OutOfQuota(RateLimited):
+    """The last upstream has no money left of ours. Clients know OpenAI's type and code."""
+
+    kind = code = "insufficient_quota"
+    message = "The model's upstream has no quota left for this gateway."
+    should_retry = False
 
 
 class UpstreamError(GatewayError):

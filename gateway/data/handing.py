@@ -10,30 +10,67 @@ from math import ceil
 from time import time
 from typing import Final
 
-from gateway.data.errors import GatewayError, Overloaded, RateLimited, UpstreamError, UpstreamTimeout
+from gateway.data.errors import (
+    GatewayError,
+    OutOfQuota,
+    Overloaded,
+    RateLimited,
+    Unexplained,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from gateway.data.headers import passed_errors
 from gateway.data.request import Request
 from gateway.data.retry_after import retry_after
+from gateway.data.upstream_error import explains, out_of_quota, read_error
 from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
 from routing.fallback import Result, of_status
 
 LONGEST_WAIT: Final = 86_400
 """Seconds of `retry-after` that a client is told at most."""
+WITHHELD: Final = "The model's upstream withheld its answer: its content filter stepped in."
+WITHOUT_QUOTA: Final = (402, 429)
+"""Statuses of a denial for want of money."""
 
 
-def refusal_of(answer: Answer) -> GatewayError | None:
+async def refusal_of(answer: Answer) -> GatewayError | None:
     """What is told in place of an answer; None when it may pass. `404` may: what it names is the client's."""
     status = answer.status
     if 200 <= status < 300 or status == 404:
         return None
-    result = of_status(status)
+    result = of_status(status, quota=status == 429 and await _wants_quota(answer))
     if result is Result.REJECTED:
         return None
-    passed = passed_errors(answer.headers)
-    return limited(answer.headers, passed) if result is Result.RATE_LIMITED else UpstreamError(passed=passed)
+    return unserved(result, status, answer.headers)
 
 
-def limited(headers: dict[bytes, bytes], passed: bytes) -> RateLimited:
+def check_explained(answer: Answer, body: bytes) -> None:
+    """Raises Unexplained for an error that may pass but for its body, which is nothing that clients can read."""
+    if answer.status >= 400 and not explains(body):
+        raise Unexplained(answer.status, passed_errors(answer.headers))
+
+
+async def _wants_quota(answer: Answer) -> bool:
+    answer.commit()  # whatever time it had: the rest of an error has to come soon
+    try:
+        return out_of_quota(await read_error(answer) or b"")
+    except UpstreamFailure:
+        return False
+
+
+def unserved(result: Result, status: int, headers: dict[bytes, bytes]) -> GatewayError:
+    """What is told of a call that gave no answer: by its result, and its upstream's status and headers."""
+    passed = passed_errors(headers)
+    if result is Result.TIMEOUT:
+        return UpstreamTimeout(passed=passed)
+    if result is Result.RATE_LIMITED:
+        return _limited(headers, passed)
+    if result is Result.DENIED and status in WITHOUT_QUOTA:
+        return OutOfQuota(passed=passed)
+    return UpstreamError(WITHHELD if result is Result.FILTERED else None, passed=passed)
+
+
+def _limited(headers: dict[bytes, bytes], passed: bytes) -> RateLimited:
     """The upstream's 429 as ours, with the time that it asks to wait."""
     wait = retry_after(headers, time())
     seconds = 1 if wait is None else max(min(ceil(wait), LONGEST_WAIT), 1)

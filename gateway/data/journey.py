@@ -25,16 +25,9 @@ from gateway.data.capture import Capture, Captured, features_of
 from gateway.data.cascade import Cascades
 from gateway.data.check import model_of
 from gateway.data.endpoints import CHAT, ENDPOINTS, Endpoint
-from gateway.data.errors import (
-    GatewayError,
-    InvalidRequest,
-    Leaving,
-    Overloaded,
-    UpstreamError,
-    UpstreamTimeout,
-)
-from gateway.data.handing import limited, status_of_error
-from gateway.data.headers import passed_errors, passed_headers, response_headers
+from gateway.data.errors import GatewayError, InvalidRequest, Leaving, Overloaded
+from gateway.data.handing import check_explained, status_of_error, unserved
+from gateway.data.headers import passed_headers, response_headers
 from gateway.data.homes import Homes
 from gateway.data.http import Serving
 from gateway.data.inflow import Inflow
@@ -61,7 +54,6 @@ from routing.sticky import conversation_of
 OUTCOMES: Final = b"/v1/outcomes"
 JSON: Final = b"content-type: application/json\r\n"
 MAX_ITEMS: Final = 1_000_000
-WITHHELD: Final = "The model's upstream withheld its answer: its content filter stepped in."
 log: Final = logging.getLogger("headgate.worker")
 
 
@@ -301,26 +293,25 @@ class Service(Serving):
             self.homes.made(attempt.stored, home)
 
     def _failed(self, request: Request, table: Table, account: Account, attempt: Attempt) -> None:
-        """The last attempt gave no answer: an upstream's 4xx passes through, the rest is our own text."""
-        result = attempt.result
+        """The last attempt gave no answer: an upstream's 4xx that says why passes, the rest is our own text.
+
+        Raises GatewayError.
+        """
+        result, account.failure = attempt.result, attempt.failure
         if result is Result.REJECTED:
             account.status = "client_error"
             assert attempt.answer is not None
             if account.spans is not None:
                 account.spans.code = attempt.answer.status
+            check_explained(attempt.answer, attempt.body)
             head = self._head(table, account, attempt)
             if attempt.answer.status == 409:
                 head += b"x-should-retry: false\r\n"
             request.respond(attempt.answer.status, head, attempt.body)
             return
         account.status = "timeout" if result is Result.TIMEOUT else "upstream_error"
-        if result is Result.TIMEOUT:
-            raise UpstreamTimeout(passed=passed_errors(attempt.headers))
-        if result is Result.RATE_LIMITED:
-            raise limited(attempt.headers, passed_errors(attempt.headers))
-        raise UpstreamError(
-            WITHHELD if result is Result.FILTERED else None, passed=passed_errors(attempt.headers)
-        )
+        status = attempt.answer.status if attempt.answer is not None else 0
+        raise unserved(result, status, attempt.headers)
 
     def _head(self, table: Table, account: Account, attempt: Attempt) -> bytes:
         assert attempt.answer is not None
@@ -356,8 +347,11 @@ class Service(Serving):
 
 
 def _stream_over(account: Account, attempt: Attempt, attempts: Attempts, body: dict[str, Any]) -> None:
-    if account.usage is None and account.status != "ok":
-        estimate_usage(account, attempt, body)
+    if account.status != "ok":
+        if attempt.result is not Result.CANCELLED:
+            account.failure = attempt.failure
+        if account.usage is None:
+            estimate_usage(account, attempt, body)
     attempts.ended(attempt)
 
 

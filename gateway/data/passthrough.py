@@ -60,7 +60,7 @@ async def pass_through(request: Inflow, table: Table, own: Callable[[], bytes]) 
             answer = await ask(provider, Call(path, lines, b"", True, TIMEOUTS, NEVER, method=method))
         else:
             answer = await _upload(request, provider, path)
-        refusal = refusal_of(answer)
+        refusal = await refusal_of(answer)
         if refusal is not None:
             raise refusal
         answer.commit()

@@ -16,6 +16,7 @@ from gateway.channel.exposures import Exposures, encode
 from gateway.channel.records import Deltas, Histogram, Line
 from gateway.channel.series import Labels
 from gateway.data.account import Account, Judged
+from gateway.data.trouble import Troubles
 from routing.decision import Decision, Score
 from routing.difficulty.explicit import UNKNOWN
 
@@ -127,13 +128,14 @@ class Copies:
 
 
 class Recorder:
-    """Counts finished requests and attempts of one worker."""
+    """Counts finished requests and attempts of one worker; `troubles` go to its log."""
 
     def __init__(self, worker: int, lane: int = 0) -> None:
         self._worker = worker
         self._lane = lane
         self.dropped = 0
         """Messages and exposures lost since the last message that was sent."""
+        self.troubles = Troubles()
         self._clear()
 
     def _clear(self) -> None:

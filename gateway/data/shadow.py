@@ -123,7 +123,7 @@ class Shadows:
             else:
                 await attempt.receive(answer)
         except UpstreamFailure as failure:
-            attempt.result = failure.result
+            attempt.result, attempt.detail = failure.result, failure.detail
         except Exception:
             attempt.result = Result.BROKEN
             raise
@@ -138,8 +138,10 @@ class Shadows:
         if result is Result.RATE_LIMITED:
             rest = max(min(attempt.retry_after or REST, LONGEST_REST), REST)
             self._resting[variant.upstream] = monotonic() + rest
-        if result is not Result.OK and attempt.answer is not None:
-            attempt.answer.close()
+        if result is not Result.OK:
+            self._recorder.troubles.failed(place[0], attempt, monotonic())
+            if attempt.answer is not None:
+                attempt.answer.close()
         status = STATUSES.get(result, "upstream_error")
         self._recorder.copied(place, status, monotonic() - attempt.started, _cost(attempt))
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 from gateway.data.authenticate import authenticate, may_use
 from gateway.data.errors import GatewayError, InvalidRequest, MethodNotAllowed, NotFound, Unlocated
-from gateway.data.handing import Broken, ask, failure_of, pump, refusal_of, status_of
+from gateway.data.handing import Broken, ask, check_explained, failure_of, pump, refusal_of, status_of
 from gateway.data.head import Head
 from gateway.data.headers import forwarded_headers, passed_headers
 from gateway.data.homes import Homes, Unsure
@@ -75,7 +75,7 @@ async def _first_that_knows(head: Head, table: Table, upstreams: list[str], call
         if len(upstreams) > 1 and answer.status in (400, 404):  # not an id of its making
             answer.close()
             continue
-        refusal = refusal_of(answer)
+        refusal = await refusal_of(answer)
         if refusal is None:
             return answer
         answer.close()
@@ -106,7 +106,9 @@ async def _hand_back(request: Request, answer: Answer, own: Callable[[], bytes])
         parts = []
         while part := await answer.read():
             parts.append(part)
-        request.respond(answer.status, lines, b"".join(parts))
+        body = b"".join(parts)
+        check_explained(answer, body)
+        request.respond(answer.status, lines, body)
 
 
 def _path(request: Request) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Gemini at Google's OpenAI-compatible endpoint: byte for byte, but for what is no answer.
+"""Gemini at Google's OpenAI-compatible endpoint: byte for byte, but for what is no answer and streamed calls.
 
 The endpoint speaks OpenAI's format with a few words of its own: `finish_reason` may be
 `function_call_filter: MALFORMED_FUNCTION_CALL` or `content_filter: SAFETY`, an answer may hold nothing at
@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 
 from gateway.providers.base import Answer, Call, UpstreamFailure
+from gateway.providers.gemini_calls import Calls
 from gateway.providers.google import judge_finish, read_refusal
 from gateway.providers.openai import OpenAIProvider
 from gateway.providers.reading import Reading
+from gateway.sse import EventTooLarge
 from routing.fallback import Result
 from routing.snapshot import Upstream
 
@@ -60,6 +62,8 @@ class CompatibleAnswer(Reading):
         self._whole: bytes | None = None
         self._carries = not self._chat
         self._tail = b""
+        calls = self._chat and call.stream and call.body.find(b'"tools"') >= 0
+        self._calls = Calls() if calls else None
 
     async def arrive(self) -> None:
         """Waits for the head, and unless the call is a stream for a body that is an answer."""
@@ -80,7 +84,8 @@ class CompatibleAnswer(Reading):
             return whole
         held = b""
         while True:
-            block = await self._answer.read()
+            calls = self._calls
+            block = await (self._answer.read() if calls is None else self._numbered(calls))
             if not self._chat or self.status != 200:
                 return block
             held += block
@@ -89,6 +94,18 @@ class CompatibleAnswer(Reading):
                 return held
             if not block:
                 raise UpstreamFailure(Result.SERVER_ERROR if held else Result.AMBIGUOUS, "empty stream")
+
+    async def _numbered(self, calls: Calls) -> bytes:
+        """The next bytes of a stream that may call tools: whole events, their calls numbered."""
+        if self.status != 200:
+            return await self._answer.read()
+        try:
+            while block := await self._answer.read():
+                if complete := calls.feed(block):
+                    return complete
+        except EventTooLarge:
+            raise UpstreamFailure(Result.SERVER_ERROR, "event too large") from None
+        return calls.finish()
 
     def _look(self, block: bytes) -> None:
         """Raises UpstreamFailure for a finish that is none; notes when there is something in the stream."""

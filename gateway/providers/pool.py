@@ -7,6 +7,8 @@ therefore kept to `TICK`.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from typing import Final, TypeVar
 
@@ -79,7 +81,7 @@ class Pool:
             connecting.cancel()
             raise
         except (OSError, ssl.SSLError) as error:
-            raise UpstreamFailure(Result.REFUSED, type(error).__name__) from None
+            raise UpstreamFailure(Result.REFUSED, _reason(error)) from None
         finally:
             timer.cancel()
         self._open.add(connection)
@@ -117,3 +119,14 @@ class Pool:
 
     def _wind(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(until_next(TICK, loop.time()), self._tick)
+
+
+def _reason(error: OSError) -> str:
+    """Why a connection could not be made, in the system's words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not accepted: {error.verify_message.rstrip('.')}"
+    if isinstance(error, ssl.SSLError):
+        return "no TLS"
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    return os.strerror(error.errno).lower() if error.errno else "connection lost at once"

@@ -61,8 +61,8 @@ def _whole(reply: Reply, prompt: Prompt) -> Mapping[str, Any]:
 
 
 def _events(reply: Reply, prompt: Prompt, merged: bool) -> Iterator[Event]:
-    """Each function call comes whole, in one event and without an index."""
-    said = _said(reply)
+    """Each function call comes whole, in one event and without an index, and the end is called `stop`."""
+    said = _said(replace(reply, finish="stop") if reply.finish == "tool_calls" else reply)
     body: Any = _whole(reply, prompt)
     calls = body["choices"][0]["message"].get("tool_calls")
     for event in CHAT.events(replace(said, calls=()), prompt, True):

@@ -127,6 +127,26 @@ def test_what_is_known_of_a_request(gateway):
     assert known["outcomes"] == []
 
 
+@pytest.mark.parametrize(
+    ("faults", "streamed", "failure"),
+    [
+        ({"status": "401"}, False, "denied 401"),
+        ({"status": "400"}, False, "rejected 400"),
+        ({"status": "503"}, True, "server_error 503"),
+        ({"reset-after": "head"}, False, "ambiguous"),
+        ({"reset-after": "3"}, True, "broken"),
+        ({}, False, None),
+    ],
+)
+def test_what_a_request_failed_by(gateway, faults, streamed, failure):
+    headers = {f"x-simulated-{name}": value for name, value in faults.items()}
+    answer = gateway.post(CHAT, body(stream=streamed), headers={"x-headgate-key": "someone", **headers})
+    path = f"/admin/v1/requests/{answer.headers['x-request-id']}"
+    gateway.wait_until(lambda: gateway.admin("GET", path).json["exposure"] is not None)
+    known = gateway.admin("GET", path).json["exposure"]
+    assert known["failure"] == failure and (known["status"] == "ok") is (failure is None)
+
+
 def test_a_request_id_that_is_none(gateway):
     real = gateway.post(CHAT, body()).headers["x-request-id"]
     for wrong in ("x", real[:-1] + ("A" if real[-1] != "A" else "B"), real[:40], "%00" * 108):

@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from openai import OpenAI, RateLimitError
 
 from tests.support.scripted import CLOSE, RESET, STREAM_HEAD, Wait, answer, chunk, event, stream
 
@@ -66,6 +67,38 @@ def test_rejected_passes_through(gateway, upstream, status):
     assert len(upstream.received) == 1
 
 
+@pytest.mark.parametrize("theirs", [b"<html>cloudflare</html>", b"", b"[1]", b"{}", b"{"])
+@pytest.mark.parametrize(("status", "should"), [(400, None), (409, "false"), (418, None)])
+def test_a_rejection_that_clients_cannot_read_gets_our_envelope(gateway, upstream, theirs, status, should):
+    always(
+        upstream,
+        answer(status=status, body=theirs, headers={"content-type": "text/html", "x-request-id": "7"}),
+    )
+    response = gateway.post(CHAT, body())
+    assert (response.status, response.headers["content-type"]) == (status, "application/json")
+    assert response.error == {
+        "message": "The model's upstream refused the request without saying why.",
+        "type": "invalid_request_error", "param": None, "code": "upstream_refused",
+    }  # fmt: skip
+    assert response.headers.get("x-should-retry") == should
+    assert response.headers["x-upstream-request-id"] == "7" and len(upstream.received) == 1
+
+
+def test_nor_can_they_read_one_of_a_request_for_a_stored_response(gateway, upstream):
+    always(upstream, answer(status=422, body=b"<html>cloudflare</html>"))
+    response = gateway.get("/v1/responses/resp_1", key="narrow")
+    assert (response.status, response.error["code"]) == (422, "upstream_refused")
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [b'{"error":"no"}', b' {"error" : {"message": "no"}, "n": 1.50}', b'{"object":"error","message":"no"}'],
+)
+def test_one_that_says_why_passes_byte_for_byte(gateway, upstream, theirs):
+    always(upstream, answer(status=400, body=theirs))
+    assert gateway.post(CHAT, body()).body == theirs
+
+
 def test_rate_limited_far_away_falls_back(gateway, upstream):
     first_fails(upstream, answer(status=429, headers={"retry-after": "30"}))
     assert gateway.post(CHAT, body()).status == 200
@@ -79,6 +112,46 @@ def test_rate_limited_last(gateway, upstream):
     assert response.headers["x-should-retry"] == "true"
     always(upstream, answer(status=429, headers={"retry-after": "3600"}))
     assert "x-should-retry" not in gateway.post(CHAT, body()).headers
+
+
+NO_MONEY = {
+    "message": "secret internals",
+    "type": "insufficient_quota",
+    "param": None,
+    "code": "insufficient_quota",
+}
+
+
+def broke(status=429, **fields):
+    """The answer of an upstream where our account has no money left."""
+    body = json.dumps({"error": NO_MONEY | fields}).encode()
+    return answer(status=status, body=body, headers={"retry-after": "1"})
+
+
+@pytest.mark.parametrize(
+    "script", [broke(), broke(code=None), broke(type="requests"), broke(402, code=None, type="billing")]
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_account_without_money_is_no_limit_of_the_rate(gateway, upstream, script, streamed):
+    first_fails(upstream, script)
+    before = gateway.metric("headgate_attempts_total", result="denied")
+    assert gateway.post(CHAT, body(stream=streamed)).headers["x-headgate-served-variant"] == "fallback"
+    gateway.wait_for_metric(before + 1, "headgate_attempts_total", result="denied")
+    always(upstream, script)
+    upstream.received.clear()
+    response = gateway.post(CHAT, body(stream=streamed))
+    assert models(upstream) == ["base-model", "fallback-model"]  # no retry
+    assert (response.status, response.error["code"]) == (429, "insufficient_quota")
+    assert response.error["type"] == "insufficient_quota" and b"secret" not in response.body
+    assert response.headers["x-should-retry"] == "false" and "retry-after" not in response.headers
+
+
+def test_the_official_client_does_not_retry_for_want_of_money(gateway, upstream):
+    always(upstream, broke())
+    with OpenAI(base_url=f"http://127.0.0.1:{gateway.port}/v1", api_key="hg_app", max_retries=5) as client:
+        with pytest.raises(RateLimitError) as raised:
+            client.chat.completions.create(**body())
+    assert raised.value.code == "insufficient_quota" and len(upstream.received) == 2
 
 
 @pytest.mark.parametrize("end", [RESET, CLOSE])

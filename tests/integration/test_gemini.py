@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.scripted import (
@@ -25,6 +26,7 @@ from tests.support.scripted import (
     scripted_upstream,
     stream,
 )
+from tests.support.simulated import simulated_upstream
 
 CHAT = "/v1/chat/completions"
 KEY = "AIza-canary-of-a-key-0123456789"
@@ -131,6 +133,109 @@ def test_a_stream_passes_byte_for_byte_with_its_signatures(gateway, upstream):
     asked = {"stream": True, "stream_options": {"include_usage": True}}
     response = gateway.post(CHAT, body(**asked))
     assert response.body.startswith(b"".join(events)) and response.body.endswith(DONE)
+
+
+def tool(name: str) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    parameters["additionalProperties"] = False
+    return {"type": "function", "function": {"name": name, "parameters": parameters, "strict": True}}
+
+
+TOOLS = [tool("weather"), tool("time")]
+
+
+def made(name: str | None, arguments: str, id: str | None = None, **more: Any) -> dict[str, Any]:
+    """A delta of a tool call as Google's endpoint makes it: whole, as a rule, and without an index."""
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    return {"function": function, "type": "function"} | ({"id": id} if id else {}) | more
+
+
+def streamed(port: int, **fields: Any) -> Any:
+    """The answer that the official client puts together."""
+    asked = body(tools=TOOLS, **fields)
+    with (
+        OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client,
+        client.chat.completions.stream(**asked) as events,
+    ):
+        (choice,) = events.get_final_completion().choices
+    return choice
+
+
+def calls_of(choice: Any) -> list[tuple[str, str, str]]:
+    calls = choice.message.tool_calls
+    return [(call.id, call.function.name, call.function.arguments) for call in calls]
+
+
+SEOUL, OSLO = '{"city":"Seoul"}', '{"city":"Oslo"}'
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[made("weather", SEOUL, "a"), made("time", OSLO, "b")]],
+        [[made("weather", SEOUL, "a")], [made("time", OSLO, "b")]],
+        [[made("weather", SEOUL, "a")], [made("time", OSLO[:5], "b")], [made(None, OSLO[5:])]],
+        [[made("weather", SEOUL, "a", index=0)], [made("time", OSLO, "b", index=1)]],
+    ],
+    ids=["together", "one by one", "in pieces", "numbered"],
+)
+def test_the_official_client_puts_parallel_calls_of_a_stream_together(gateway, upstream, parts):
+    signed = {"google": {"thought_signature": "c2ln"}}
+    parts[0][0]["extra_content"] = signed
+    deltas = [event(choices=[{"index": 0, "delta": {"tool_calls": part}}]) for part in parts]
+    end = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
+    gemini_says(upstream, stream(*deltas, event(choices=[end])))
+    choice = streamed(gateway.port)
+    assert calls_of(choice) == [("a", "weather", SEOUL), ("b", "time", OSLO)]
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls[0].extra_content == signed
+
+
+def test_the_calls_of_each_choice_have_numbers_of_their_own(gateway, upstream):
+    both = [{"index": number, "delta": {"tool_calls": [made("time", SEOUL, "a")]}} for number in (0, 1)]
+    last = [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+    gemini_says(upstream, stream(event(choices=both), event(choices=last)))
+    response = gateway.post(CHAT, body(stream=True, tools=TOOLS))
+    first, end = [json.loads(line[6:]) for line in response.body.split(b"\n\n")[:2]]
+    assert [choice["delta"]["tool_calls"][0]["index"] for choice in first["choices"]] == [0, 0]
+    assert end["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_with_tools_too_everything_but_the_calls_passes_byte_for_byte(gateway, upstream):
+    odd = b'data: {"choices" : [{"index":0, "delta":{"content":"x"}}], "n": 1.50}\n\n'
+    large = b'{"id":"a","n":123456789012345678901.10,"function":{"name":"f","arguments":"{}"}}'
+    call = b'data: {"choices":[{"delta":{"tool_calls":[%b]},"index":0}]}\n\n'
+    events = [b": so\r\n\r\n", odd, call % large, b"data: none\n\n", ending("length")]
+    gemini_says(upstream, stream(*events))
+    response = gateway.post(CHAT, body(stream=True, tools=TOOLS))
+    events[2] = call % (large[:-1] + b',"index":0}')
+    assert response.body == b"".join([*events, DONE])
+
+
+@pytest.mark.parametrize("cut", [10, 60, 90])
+def test_a_call_cut_in_two_is_numbered(gateway, upstream, cut):
+    whole = event(choices=[{"index": 0, "delta": {"tool_calls": [made("time", SEOUL, "a")]}}])
+    parts = [chunk(whole[:cut]), chunk(whole[cut:]), chunk(ending("stop") + DONE[:-2])]
+    gemini_says(upstream, [STREAM_HEAD, *parts, STREAM_END])
+    assert calls_of(streamed(gateway.port)) == [("a", "time", SEOUL)]
+
+
+def test_an_event_with_tools_that_never_ends_is_a_failure(gateway, upstream):
+    gemini_says(upstream, [STREAM_HEAD, *[chunk(b"x" * 65536)] * 17, STREAM_END])
+    response = gateway.post(CHAT, body("guarded", stream=True, tools=TOOLS))
+    assert response.status == 200 and b"hello" in response.body
+
+
+def test_the_official_client_and_the_simulated_endpoint(tmp_path):
+    config = tmp_path / "headgate.yaml"
+    with simulated_upstream() as google:
+        two = 'headers: {x-simulated-tool-calls: "2"}'
+        text = CONFIG.format(url=google.url.removesuffix("/v1"), key=KEY)
+        config.write_text(text.replace("{provider: gemini,", f"{{provider: gemini, {two},"))
+        with running_gateway(config) as gateway:
+            choice = streamed(gateway.port, tool_choice="required")
+    assert [name for _, name, _ in calls_of(choice)] == ["weather", "time"]
+    assert choice.finish_reason == "tool_calls"
 
 
 @pytest.mark.parametrize(

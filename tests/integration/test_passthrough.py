@@ -214,6 +214,8 @@ def test_a_client_that_asks_before_it_sends(gateway, upstream):
         (302, 502, "upstream_error"),
         (500, 502, "upstream_error"),
         (429, 429, "rate_limit_exceeded"),
+        (402, 429, "insufficient_quota"),
+        ("429&code=insufficient_quota", 429, "insufficient_quota"),
     ],
 )
 def test_what_concerns_us_is_told_in_our_own_words(gateway, upstream, status, told, code):

@@ -53,3 +53,6 @@ def test_who_is_trusted(tmp_path, authority, terminator):
             refused = gateway.post(CHAT, BODY | {"model": route})
             assert (refused.status, refused.error["code"]) == (502, "upstream_error")
         gateway.wait_for_metric(4, "headgate_attempts_total", result="refused")
+        for route, reason in (("misnamed", "IP address mismatch"), ("unknown", "unable to get local issuer")):
+            words = f"upstream {route} cannot be reached (certificate not accepted: {reason}"
+            gateway.wait_until(lambda words=words: gateway.logged(words))

@@ -35,7 +35,8 @@ class FileUpstream(Background):
 
     `?break=N` closes the connection after N bytes of an answer, 0 before it.
     `?hold=up` stops reading the body after its first part, `?hold=answer` waits before the answer, both until
-    the gate is opened; `?early=STATUS` answers before the body has been read; `?status=STATUS` answers so.
+    the gate is opened; `?early=STATUS` answers before the body has been read; `?status=STATUS` answers so,
+    with `?code=CODE` as an error of it.
     """
 
     def __init__(self) -> None:
@@ -92,7 +93,8 @@ class FileUpstream(Background):
             await _give(writer, taken, size, int(asked.get("break", size)), sized="chunked" not in asked)
         else:
             status = int(asked.get("status", "200"))
-            await _say(writer, status, {"id": "file-1", "bytes": taken.size, "digest": taken.digest})
+            error = {"error": {"code": asked["code"]}} if "code" in asked else {}
+            await _say(writer, status, {"id": "file-1", "bytes": taken.size, "digest": taken.digest} | error)
 
 
 async def _head(reader: asyncio.StreamReader) -> Taken:

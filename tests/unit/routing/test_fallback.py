@@ -27,9 +27,13 @@ def test_a_429_is_retried_when_the_wait_is_short(wait: float | None, retry: bool
 
 @pytest.mark.parametrize(
     ("status", "result"),
-    [(200, "ok"), (302, "ok"), (400, "rejected"), (401, "denied"), (403, "denied"), (404, "denied"),
-     (413, "rejected"), (422, "rejected"), (429, "rate_limited"), (500, "server_error"),
+    [(200, "ok"), (302, "ok"), (400, "rejected"), (401, "denied"), (402, "denied"), (403, "denied"),
+     (404, "denied"), (413, "rejected"), (422, "rejected"), (429, "rate_limited"), (500, "server_error"),
      (599, "server_error")],
 )  # fmt: skip
 def test_statuses(status: int, result: str) -> None:
     assert of_status(status).value == result
+
+
+def test_a_429_for_want_of_money_is_no_limit_of_the_rate() -> None:
+    assert of_status(429, quota=True) is Result.DENIED
