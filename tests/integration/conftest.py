@@ -49,8 +49,8 @@ routes:
     breaker: "off"
   brief:
     variants:
-      only: {{upstream: main, model: brief-model}}
-      fallback: {{upstream: main, model: brief-fallback}}
+      only: {{upstream: main, model: brief-model, price: {{input: 1, output: 1}}}}
+      fallback: {{upstream: main, model: brief-fallback, price: {{input: 1, output: 1}}}}
     variant: only
     fallbacks: [fallback]
     timeouts: {{total: 1s}}       # the longest retry-after that a variant is asked again after
