@@ -8,8 +8,9 @@ from pathlib import Path
 
 from hypothesis import settings
 
-# A shared machine stalls now and then: a slow example is no failure.
-settings.register_profile("headgate", deadline=None)
+# A shared machine stalls now and then: a slow example is no failure. The CI draws the same examples each
+# time, so that it judges a change and not luck; elsewhere they are always others.
+settings.register_profile("headgate", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("headgate")
 
 # Children import the source tree as well, and not the package that is installed, unless told otherwise.

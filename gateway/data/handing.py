@@ -45,7 +45,7 @@ async def refusal_of(answer: Answer) -> GatewayError | None:
 
 
 def check_explained(answer: Answer, body: bytes) -> None:
-    """Raises Unexplained for an error that may pass but for its body, which is nothing that clients can read."""
+    """Raises Unexplained for an error that may pass but for its body, which no client can read."""
     if answer.status >= 400 and not explains(body):
         raise Unexplained(answer.status, passed_errors(answer.headers))
 

@@ -63,7 +63,7 @@ KINDS = {
     variants:
       only: {upstream: main, model: @NAME@-only}
     variant: only
-    timeouts: {first_token: 400ms, idle: 400ms, total: 1s}
+    timeouts: {first_token: 1500ms, idle: 1500ms, total: 3s}
 """,
     "hasty-pair": """
     variants:
@@ -71,7 +71,7 @@ KINDS = {
       spare: {upstream: main, model: @NAME@-spare}
     variant: first
     fallbacks: [spare]
-    timeouts: {first_token: 400ms, idle: 400ms, total: 5s}
+    timeouts: {first_token: 1500ms, idle: 1500ms, total: 8s}
 """,
     "three": """
     variants:
@@ -91,8 +91,8 @@ KINDS = {
 """,
 }
 """The scene's routes by kind."""
-HASTE = 0.4
-"""Seconds to a hasty route's first token and between its events."""
+HASTE, AT_MOST = 1.5, 3.0
+"""Seconds to a hasty route's first token and between its events, and for the whole."""
 
 
 class Scene:

@@ -18,7 +18,7 @@ from tests.chaos.crowd import meanwhile, run
 from tests.chaos.lab import Lab, chat, raw_chat
 from tests.chaos.row import Figure, Figures, Row, Skipped, none
 from tests.support.client import PATIENCE, Client
-from tests.support.gateway import free_ports
+from tests.support.ports import free_ports
 from tests.support.processes import CHAT
 
 SERVED = """

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from tests.support.gateway import free_ports
+from tests.support.ports import free_ports
 
 PATIENCE = 120.0
 """Seconds for what takes a quarter of that on an idle machine."""

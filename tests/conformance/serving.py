@@ -12,7 +12,8 @@ import pytest
 
 from tests.conformance.listening import listening
 from tests.conformance.programs import TOOLS
-from tests.support.gateway import Gateway, free_ports, running_gateway
+from tests.support.gateway import Gateway, running_gateway
+from tests.support.ports import free_ports
 from tests.support.processes import headgate
 
 AIMOCK = TOOLS / "aimock" / "node_modules" / ".bin" / "llmock"

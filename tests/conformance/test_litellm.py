@@ -254,14 +254,14 @@ def test_who_leaves_closes_the_call(lite, upstream, streams):
     lite_says(upstream, [Wait(NEVER)])
     with lite.open(CHAT, body("alone", stream=streams), wait=False):
         lite.wait_until(lambda: len(upstream.received) == 1)
-    assert upstream.received[0].closed.wait(5)
+    assert upstream.received[0].closed.wait(20)
 
 
 def test_who_leaves_within_a_stream_closes_the_call(lite, upstream):
     lite_says(upstream, [STREAM_HEAD, chunk(event("hel")), chunk(event("lo")), Wait(NEVER)])
     with lite.open(CHAT, body("alone", stream=True)) as opened:
         opened.read_event()
-    assert upstream.received[0].closed.wait(5)
+    assert upstream.received[0].closed.wait(20)
 
 
 @pytest.mark.parametrize("streams", [False, True])
@@ -269,7 +269,7 @@ def test_time_runs_out(lite, upstream, streams):
     lite_says(upstream, [Wait(NEVER)])
     response = lite.post(CHAT, body("slow", stream=streams))
     assert (response.status, response.error["code"]) == (504, "upstream_timeout")
-    assert upstream.received[0].closed.wait(5)
+    assert upstream.received[0].closed.wait(20)
 
 
 @pytest.mark.parametrize(

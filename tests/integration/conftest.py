@@ -45,7 +45,15 @@ routes:
       fallback: {{upstream: main, model: slow-fallback, price: {{input: 1, output: 1}}}}
     variant: only
     fallbacks: [fallback]
-    timeouts: {{first_token: 300ms, idle: 300ms, total: 2s}}
+    timeouts: {{first_token: 1500ms, idle: 1500ms, total: 4s}}
+    breaker: "off"
+  brief:
+    variants:
+      only: {{upstream: main, model: brief-model, price: {{input: 1, output: 1}}}}
+      fallback: {{upstream: main, model: brief-fallback, price: {{input: 1, output: 1}}}}
+    variant: only
+    fallbacks: [fallback]
+    timeouts: {{total: 1s}}       # the longest retry-after that a variant is asked again after
     breaker: "off"
 """
 

@@ -126,7 +126,7 @@ def test_further_names_of_a_route(gateway):
 
 def test_models(gateway):
     listed = gateway.get("/v1/models").json
-    assert {model["id"] for model in listed["data"]} == {"solver", "slow"}
+    assert {model["id"] for model in listed["data"]} == {"solver", "slow", "brief"}
     assert gateway.get("/v1/models/solver").json["object"] == "model"
     assert gateway.get("/v1/models/gpt-5").json["id"] == "gpt-5"
     assert gateway.get("/v1/models/nothing").error["code"] == "model_not_found"

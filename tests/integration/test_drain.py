@@ -61,7 +61,7 @@ def listens(port: int) -> bool:
 
 def test_open_streams_survive_and_nobody_who_has_connected_is_refused(tmp_path, upstream):
     with (
-        serving(tmp_path, upstream, workers=2, lame_duck="4s", drain="20s") as gateway,
+        serving(tmp_path, upstream, workers=2, lame_duck="8s", drain="20s") as gateway,
         held_streams(gateway, upstream, STREAMS) as streams,
         load(gateway) as flow,
     ):

@@ -350,7 +350,7 @@ def test_one_that_is_gone_when_it_is_asked_for_leaves_no_call(gateway, upstream,
     client.sendall(f"GET {made} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hg_app\r\n\r\n".encode())
     gateway.wait_until(lambda: bool(upstream.received))
     client.close()
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
     held.set()
 
 

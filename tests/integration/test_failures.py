@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pytest
 from openai import OpenAI, RateLimitError
 
+from gateway.data.attempts import RETRIES_A_SECOND, RETRY_BURST, RETRY_SHARE
 from tests.support.scripted import CLOSE, RESET, STREAM_HEAD, Wait, answer, chunk, event, stream
 
 CHAT = "/v1/chat/completions"
@@ -178,7 +180,7 @@ def test_no_first_byte_in_time(gateway, upstream):
     always(upstream, [Wait(NEVER)])
     response = gateway.post(CHAT, body(model="slow"))
     assert (response.status, response.error["code"]) == (504, "upstream_timeout")
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
 
 
 def test_no_first_token_in_time_falls_back(gateway, upstream):
@@ -234,7 +236,7 @@ def test_stall_after_commit(gateway, upstream):
     always(upstream, [STREAM_HEAD, chunk(event("a")), Wait(NEVER)])
     response = gateway.post(CHAT, body(model="slow", stream=True))
     assert response.body.startswith(event("a")) and b'"error"' in response.body
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
 
 
 def test_refused_connection_falls_back(gateway, upstream):
@@ -247,7 +249,7 @@ def test_stale_pooled_connection_costs_nothing(gateway, upstream):
     for _ in range(5):
         always(upstream, [*answer(), CLOSE])
         assert gateway.post(CHAT, body()).status == 200
-        assert upstream.received[-1].over.wait(10)
+        assert upstream.received[-1].over.wait(20)
     assert len(upstream.received) == 5
 
 
@@ -262,7 +264,7 @@ def test_huge_event_is_cut(gateway, upstream):
     always(upstream, [STREAM_HEAD, chunk(event("a")), chunk(b"data: " + b"x" * (2 << 20)), Wait(NEVER)])
     response = gateway.post(CHAT, body(stream=True))
     assert b'"error"' in response.body
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
 
 
 # ── clients that leave ───────────────────────────────────────────────────────────────────────────────
@@ -281,7 +283,7 @@ def test_client_that_leaves_closes_the_upstream(gateway, upstream, streamed, ste
             assert response.read_event() == event("a")
         else:
             gateway.wait_until(lambda: bool(upstream.received))
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
     gateway.wait_for_metric(cancelled + 1, "headgate_requests_total", status="cancelled")
 
 
@@ -320,10 +322,10 @@ def test_a_conflict_is_not_to_be_retried(gateway, upstream):
 
 
 def test_no_retry_behind_the_deadline(gateway, upstream):
+    """A retry would come just after the deadline, whenever the first answer is there."""
     always(upstream, answer(status=429, headers={"retry-after": "1"}))
-    with gateway.open(CHAT, body(model="slow")) as response:
-        assert response.begin().status == 429
-    assert models(upstream) == ["slow-model", "slow-model", "slow-fallback"]  # total: 2 s
+    assert gateway.post(CHAT, body(model="brief")).status in (429, 504)
+    assert models(upstream) in (["brief-model", "brief-fallback"], ["brief-model"])
 
 
 @pytest.mark.parametrize(
@@ -357,7 +359,7 @@ def test_endless_comments_are_cut(gateway, upstream):
     comments = [chunk(b": " + b"c" * 60_000 + b"\n\n") for _ in range(40)]
     always(upstream, [STREAM_HEAD, *comments, Wait(NEVER)])
     assert gateway.post(CHAT, body(stream=True)).status == 502
-    assert all(received.closed.wait(10) for received in upstream.received)
+    assert all(received.closed.wait(20) for received in upstream.received)
 
 
 def test_bytes_after_the_end_do_not_keep_the_connection(gateway, upstream):
@@ -372,7 +374,7 @@ def test_bytes_after_the_end_do_not_keep_the_connection(gateway, upstream):
         ],
     )
     assert gateway.post(CHAT, body(stream=True)).body.endswith(b"[DONE]\n\n")
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
 
 
 def test_a_last_event_without_its_blank_line(gateway, upstream):
@@ -387,7 +389,9 @@ def test_a_compressed_error_is_not_passed_on(gateway, upstream):
 
 def test_no_storm_when_everything_fails(gateway, upstream):
     always(upstream, answer(status=503))
+    began = time.monotonic()
     for _ in range(100):
         gateway.post(CHAT, body())
     calls = models(upstream).count("base-model")
-    assert calls <= 100 * 1.2 + 15  # what had been saved up, and two a second
+    paid = 100 * RETRY_SHARE + RETRIES_A_SECOND * (time.monotonic() - began)
+    assert calls <= 100 + RETRY_BURST + paid + 1

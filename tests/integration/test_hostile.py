@@ -109,7 +109,7 @@ def test_a_client_that_sends_too_much_ahead_is_cut_off(gateway, upstream):
         gateway.wait_until(lambda: bool(upstream.received))
         for _ in range(200):
             client.sendall(b"x" * 65536)
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
 
 
 def test_a_pipelining_client_that_leaves_is_noticed(gateway, upstream):
@@ -117,7 +117,7 @@ def test_a_pipelining_client_that_leaves_is_noticed(gateway, upstream):
     with connect(gateway) as client:
         client.sendall(post(gateway) * 20)
         gateway.wait_until(lambda: bool(upstream.received))
-    assert upstream.received[0].closed.wait(10)
+    assert upstream.received[0].closed.wait(20)
     gateway.wait_until(lambda: gateway.metric("headgate_inflight_requests") == 0)
 
 

@@ -17,12 +17,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_drain import serving
 from tests.support.client import PATIENCE
-from tests.support.gateway import Gateway, free_ports, running_gateway
+from tests.support.gated import gated_upstream, held_streams
+from tests.support.gateway import Gateway, running_gateway
+from tests.support.load import END
 from tests.support.processes import CHAT, CONTROL, SERVED, WORKER, alive, body, kill, refusal, write
 
 SLOW = {"x-simulated-tokens-per-second": "20", "x-simulated-answer": "word%20" * 60}
 """An answer that takes about three seconds."""
+STREAMS = 40
+"""So many are never all of one worker."""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,7 @@ def test_the_environment_suffices(tmp_path, monkeypatch):
 
 
 def test_connections_are_dealt_out_evenly(gateway):
+    gateway.wait_until(lambda: len(gateway.children(WORKER)) == 2)
     workers = gateway.children(WORKER)
     before = [len(os.listdir(f"/proc/{pid}/fd")) for pid in workers]
     with contextlib.ExitStack() as stack:
@@ -84,7 +90,7 @@ def test_connections_are_dealt_out_evenly(gateway):
         after = [len(os.listdir(f"/proc/{pid}/fd")) for pid in workers]
     shares = [(now - then) / 256 for then, now in zip(before, after, strict=True)]
     assert sum(shares) == pytest.approx(1, abs=0.05)
-    assert all(0.4 <= share <= 0.6 for share in shares), shares
+    assert all(1 / 3 < share < 2 / 3 for share in shares), shares  # a hash misses that once in 10^7
 
 
 def test_secrets_are_made_once_and_kept(tmp_path):
@@ -125,22 +131,27 @@ def slice_of(pid: int) -> int:
 # ── children that die ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_killed_worker_is_replaced_and_the_other_serves_on(gateway):
-    with contextlib.ExitStack() as stack:
-        streams = [stack.enter_context(stream(gateway)) for _ in range(16)]
-        kill(gateway, WORKER, 1)
-        whole = 0
-        for answer in streams:
-            with contextlib.suppress(http.client.HTTPException, OSError):
-                whole += answer.read().endswith(b"data: [DONE]\n\n")
-    assert 0 < whole < 16
-    assert len(gateway.children(WORKER)) == 2
-    assert all(gateway.post(CHAT, body()).status == 200 for _ in range(20))
+def test_a_killed_worker_is_replaced_and_the_other_serves_on(tmp_path):
+    with (
+        gated_upstream() as upstream,
+        serving(tmp_path, upstream, workers=2, lame_duck="0s", drain="20s") as gateway,
+    ):
+        with held_streams(gateway, upstream, STREAMS) as streams:
+            kill(gateway, WORKER, 1)
+            upstream.open()
+            whole = 0
+            for answer in streams:
+                with contextlib.suppress(http.client.HTTPException, OSError):
+                    whole += answer.read().endswith(END)
+        assert 0 < whole < STREAMS
+        assert len(gateway.children(WORKER)) == 2
+        assert all(gateway.post(CHAT, body()).status == 200 for _ in range(20))
 
 
 def test_requests_to_a_killed_worker_wait_for_its_successor(gateway):
     statuses: list[int] = []
     for index in (0, 1):
+        gateway.wait_until(lambda: len(gateway.children(WORKER)) == 2)
         os.kill(sorted(gateway.children(WORKER))[index], signal.SIGKILL)
         statuses += [gateway.post(CHAT, body()).status for _ in range(10)]
     assert statuses == [200] * 20
@@ -183,7 +194,7 @@ def test_children_leave_when_the_supervisor_is_gone(tmp_path):
 
 
 def test_lame_duck_then_drain(tmp_path):
-    config = write(tmp_path, SERVED.replace("lame_duck: 0s", "lame_duck: 5s"))
+    config = write(tmp_path, SERVED.replace("lame_duck: 0s", "lame_duck: 8s"))
     with running_gateway(config) as gateway:
         children = gateway.children(WORKER) + gateway.children(CONTROL)
         with stream(gateway) as answer:
@@ -249,8 +260,7 @@ def test_asking_twice_ends_it_at_once(tmp_path):
 
 
 def start(directory: Path, *options: str, environ: dict[str, str] | None = None) -> str:
-    port, admin_port = free_ports(2)
-    ports = ["--port", str(port), "--admin-port", str(admin_port)]
+    ports = ["--port", "0", "--admin-port", "0"]
     return refusal(*ports, *options, directory=directory, environ=environ)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import Gateway, hash_of, running_gateway
-from tests.support.processes import CHAT, CONTROL, SERVED, WORKER, body, kill, write
+from tests.support.processes import CHAT, CONTROL, SERVED, WORKER, body, kill, put, write
 
 FAILURES = "headgate_config_reload_failures_total"
 PINNED = SERVED.replace("rollout: {baseline: base, candidate: tuned, stages: [10, 50, 100]}", "variant: base")
@@ -97,21 +97,21 @@ def test_a_configmap_that_is_swapped_by_its_symlink(tmp_path):
 
 def test_a_file_that_the_configuration_refers_to(tmp_path):
     prompt = tmp_path / "prompt.txt"
-    prompt.write_text("Solve in C++17.")
+    put(prompt, "Solve in C++17.")
     config = write(tmp_path, PROMPTED)
     with running_gateway(config) as gateway:
-        prompt.write_text("Solve in C++20.")
+        put(prompt, "Solve in C++20.")
         wait_for_revision(gateway, 2)
         prompt.unlink()
         gateway.wait_for_metric(1, FAILURES)
-        prompt.write_text("Solve in C++23.")
+        put(prompt, "Solve in C++23.")
         wait_for_revision(gateway, 3)
 
 
 def test_what_a_refused_edit_misses_may_come_later(gateway, tmp_path):
     write(tmp_path, PROMPTED)
     gateway.wait_for_metric(1, FAILURES)
-    (tmp_path / "prompt.txt").write_text("Solve in C++17.")
+    put(tmp_path / "prompt.txt", "Solve in C++17.")
     wait_for_revision(gateway, 2)
     assert gateway.metric(FAILURES) == 1
 

@@ -55,7 +55,7 @@ routes:
     variants: {{base: {{upstream: main, model: base}}, late: {{upstream: main, model: late}}}}
     variant: base
     shadow: {{variant: late, percent: 100}}
-    timeouts: {{total: 300ms}}
+    timeouts: {{total: 2s}}
   unseen:
     variants: {{base: {{upstream: main, model: base}}, never: {{upstream: main, model: never}}}}
     variant: base
@@ -211,7 +211,7 @@ def test_it_has_the_time_that_a_request_has(gateway, upstream):
     upstream.script = by_model(late=lambda: [Wait(threading.Event())])
     assert ask(gateway, "hasty").status == 200
     ended()
-    assert upstream.received[1].closed.wait(10)
+    assert upstream.received[1].closed.wait(20)
 
 
 def test_an_upstream_that_limits_gets_no_more(gateway, upstream):
@@ -241,7 +241,7 @@ def test_its_cost_is_nobody_elses(gateway, upstream):
     cost = float(ask(gateway, "watched").headers["x-headgate-cost-usd"])
     ended()
     more = {name: gateway.metric(one, **labels) - before[name] for name, (one, labels) in series.items()}
-    assert more["cost"] == more["application"] == pytest.approx(cost)
+    assert (more["cost"], more["application"]) == pytest.approx((cost, cost))
     assert more["copies"] == pytest.approx(cost * 10)
     assert (more["tokens"], more["requests"], more["attempts"], more["answers"]) == (120, 1, 1, 1)
     assert gateway.metric("headgate_requests_total", variant="tuned", route="watched") == 0
@@ -370,8 +370,8 @@ def test_nobody_waits_for_copies_who_leaves(tmp_path, upstream):
         os.kill(gateway.process.pid, signal.SIGUSR1)
         gateway.wait_until(lambda: old not in gateway.children(WORKER))
         gateway.wait_for_metric(1, COPIES, route="bounded", status="cancelled")
-        assert upstream.received[1].closed.wait(10)
+        assert upstream.received[1].closed.wait(20)
         assert ask(gateway, "bounded").status == 200
         gateway.wait_until(lambda: models(upstream) == ["base", "slow"] * 2)
         assert gateway.stop() == 0
-        assert upstream.received[3].closed.wait(10)
+        assert upstream.received[3].closed.wait(20)

@@ -105,11 +105,13 @@ def asked(upstream: SimulatedUpstream, id: str) -> list[str]:
 
 
 def test_a_conversation_stays_where_it_began(client, upstreams):
-    for _ in range(12):
+    models = set()
+    while len(models) < 2:
         first = client.responses.create(model="solver", input="hello")
         second = client.responses.create(model="solver", input="and?", previous_response_id=first.id)
         third = client.responses.create(model="solver", input="so?", previous_response_id=second.id)
         assert first.model == second.model == third.model
+        models.add(first.model)
         assert third.usage.input_tokens > second.usage.input_tokens > first.usage.input_tokens
     assert all(upstream.calls for upstream in upstreams)
 
@@ -157,8 +159,6 @@ def test_another_application_has_no_such_response(client, gateway):
 
 
 def test_a_model_that_is_not_where_the_response_is(client, gateway):
-    made = {client.responses.create(model="solver", input="hi").model: None for _ in range(12)}
-    assert set(made) == {"model-one", "model-two"}
     while (made := client.responses.create(model="solver", input="hi")).model != "model-two":
         pass
     with pytest.raises(BadRequestError) as refused:

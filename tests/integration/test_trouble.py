@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.support.gateway import free_ports, running_gateway
+from tests.support.gateway import running_gateway
+from tests.support.ports import free_ports
 from tests.support.scripted import answer
 
 CHAT = "/v1/chat/completions"

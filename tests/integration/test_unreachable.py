@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.gateway import free_ports, running_gateway
+from tests.support.gateway import running_gateway
+from tests.support.ports import free_ports
 from tests.support.scripted import answer
 
 CHAT = "/v1/chat/completions"
@@ -29,7 +30,7 @@ routes:
       plain: {{upstream: plain, model: m}}
     variant: good
     fallbacks: [good]
-    timeouts: {{connect: 200ms}}
+    timeouts: {{connect: 2s}}
     retries: 0
     breaker: "off"
 """

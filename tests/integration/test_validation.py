@@ -75,7 +75,7 @@ def test_what_the_application_says_of_it_is_kept_and_does_not_count(judging, ups
     request_id = ask(judging, upstream, GOOD)
     judging.wait_for_metric(counted + 1, "headgate_outcomes_total", route="judged", **PASSED)
     report = {"request_id": request_id, "validation_passed": False, "needs_review": True}
-    assert judging.post("/v1/outcomes", report).json["data"][0]["status"] == "recorded"
+    assert judging.insist(lambda: judging.post("/v1/outcomes", report)).status == 200
     assert judging.metric("headgate_outcomes_total", route="judged", **PASSED) == counted + 1
     assert sorted(outcomes(judging, request_id)) == [
         ("needs_review", True, "application"),

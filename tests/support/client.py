@@ -129,9 +129,9 @@ class Client:
         """Waits until the series has reached this value."""
         self.wait_until(lambda: self.metric(name, **labels) > value - 1e-12 - abs(value) * 1e-9)
 
-    def wait_until(self, holds: Callable[[], bool]) -> None:
+    def wait_until(self, holds: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Waits until something holds; fails when it never does."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while not holds():
             assert time.monotonic() < end, "it never came true"
             time.sleep(0.02)

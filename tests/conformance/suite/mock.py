@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.conformance.listening import PATIENCE, listening
 from tests.conformance.programs import TOOLS
-from tests.support.gateway import free_ports
+from tests.support.ports import free_ports
 
 STEADY = TOOLS / "steady" / "node_modules" / ".bin" / "steady"
 AS_OPENAI_WRITES = [f"--validator-query-{kind}-format=brackets" for kind in ("array", "object")]

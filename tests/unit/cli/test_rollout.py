@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.rollout.command import command
 from tests.support.admin import AdminPort, admin_port
-from tests.support.gateway import free_ports
+from tests.support.ports import free_ports
 from tests.support.rollouts import HISTORY, LEAST, acted, opened, told
 
 ACTIONS = {
