@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.integration.test_rollouts import (
     KEYS,
-    same,
     act,
     ask_to,
     configure,
     insist_to,
     reading,
+    same,
     served,
-)
+    variant,
+)  # fmt: skip
 from tests.support.client import PATIENCE
 from tests.support.gateway import running_gateway
 from tests.support.valkey import Server
