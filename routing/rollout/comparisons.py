@@ -29,8 +29,8 @@ def compare(document: Document, plan: Plan, census: Census, metric: str) -> Comp
     passed = proof.safe >= proof.safe_needed or holds(period.passed.get(metric), limits)
     units = _units_to_go(limits, stage, proof, passed, _expected(metric, baseline), candidate, period.chance)
     verdict, reason = _verdict(metric, limits, stage, proof, passed, candidate, baseline, units)
-    if metric in HELD_TO_P95 and period.frozen is None and units is not None and verdict != "fail":
-        learnt = min(census.learnt(), ENOUGH)
+    learnt = census.learnt() if metric in HELD_TO_P95 and period.frozen is None else ENOUGH
+    if learnt < ENOUGH and units is not None and verdict != "fail":
         units += ceil((ENOUGH - learnt) / (1 - period.chance))
         reason = f"{metric}: the baseline's p95 is not frozen yet: {learnt} of {ENOUGH} units"
     if verdict != "fail" and uncovered:
