@@ -12,12 +12,15 @@ from config.problems import Finding, KeyPath
 from config.rollout import Rollout
 from config.routes import Route, Timeouts
 from config.schema import Config
-from config.units import write_duration
+from config.units import write_duration, write_share
 from config.upstreams import VENDORS, LitellmUpstream, SimulatedUpstream, Upstream
 from config.variants import Price, Variant
 
 SOON = timedelta(days=90)
 """How long before its retirement a model is worth a warning."""
+
+WHOLE = 10_000
+"""All of the traffic, in basis points."""
 
 ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses")
 
@@ -125,6 +128,17 @@ def _rollout(config: Config, name: str, route: Route, rollout: Rollout, path: Ke
         if getattr(guardrails, metric) is None:
             message = "is off: it rolls nothing back, but promotion waits for it, at the default margin"
             yield Finding((*path, "guardrails", metric), message)
+    yield from _bake(rollout, path)
+
+
+def _bake(rollout: Rollout, path: KeyPath) -> Iterator[Finding]:
+    """A last stage of 100 bakes at 100 less the hold-out, which should be above the stage before it."""
+    weights = [stage.weight for stage in rollout.stages]
+    bake, before = WHOLE - rollout.holdout, weights[-2] if len(weights) > 1 else 0
+    if rollout.bake and weights[-1] == WHOLE and bake <= before:
+        share, last = write_share(bake), write_share(before)
+        message = f"the bake, at {share}, is not above the stage before it, {last}: nobody is compared in it"
+        yield Finding((*path, "holdout") if "holdout" in rollout.model_fields_set else path, message)
 
 
 _NO_KEY = "no key with the scope `outcomes` may use this route"

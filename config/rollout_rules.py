@@ -8,10 +8,7 @@ from itertools import pairwise
 from config.problems import Finding, KeyPath
 from config.rollout import Rollout
 from config.schema import Config
-from config.units import write_duration, write_points, write_share
-
-WHOLE = 10_000
-"""All of the traffic, in basis points."""
+from config.units import write_duration, write_points
 
 
 def rollout_findings(config: Config, rollout: Rollout, path: KeyPath) -> Iterator[Finding]:
@@ -21,10 +18,9 @@ def rollout_findings(config: Config, rollout: Rollout, path: KeyPath) -> Iterato
     if rollout.outcome_ttl < rollout.attribution_window:
         window = write_duration(rollout.attribution_window)
         yield Finding((*path, "outcome_ttl"), f"must not be below `attribution_window`, {window}")
-    if rollout.holdout >= WHOLE:
+    if rollout.holdout >= 10_000:
         yield Finding((*path, "holdout"), "must be below 100%")
     yield from _stages(rollout, path)
-    yield from _bake(rollout, path)
     yield from _guardrails(config, rollout, (*path, "guardrails"))
 
 
@@ -41,19 +37,6 @@ def _stages(rollout: Rollout, path: KeyPath) -> Iterator[Finding]:
         if stage.max_duration < stage.min_duration:
             longest = write_duration(stage.max_duration)
             yield Finding((*path, "stages", at), f"`min_duration` is above `max_duration`, {longest}")
-
-
-def _bake(rollout: Rollout, path: KeyPath) -> Iterator[Finding]:
-    """A last stage of 100 bakes at a weight that is above the stage before it."""
-    weights = [0, *(stage.weight for stage in rollout.stages)]
-    if weights[-1] != WHOLE or not rollout.bake:
-        return
-    bake, before = WHOLE - rollout.holdout, weights[-2]
-    if 0 < bake <= before < WHOLE:
-        own = "holdout" in rollout.model_fields_set
-        limit = write_share(WHOLE - before if own else bake)
-        message = f"must be below {limit}: the bake, at 100% less `holdout`, must be above the stage before"
-        yield Finding((*path, "holdout") if own else (*path, "stages", len(weights) - 3), message)
 
 
 def _guardrails(config: Config, rollout: Rollout, path: KeyPath) -> Iterator[Finding]:

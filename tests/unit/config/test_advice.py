@@ -122,6 +122,24 @@ def test_switching_off_what_the_gateway_measures_itself_is_told() -> None:
     assert [line.split(": ")[0].rsplit(".", 1)[1] for line in told] == ["errors", "latency_p95"]
 
 
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ("stages: [10, 50, 100], holdout: 50%", ["holdout: the bake, at 50%, is not above the stage"]),
+        ("stages: [10, 98, 100]", ["rollout: the bake, at 98%, is not above the stage"]),
+        ("stages: [10, 50, 100], holdout: 49.99%", []),
+        ("stages: [10, 50, 100], holdout: 60%, bake: 0s", []),
+        ("stages: [10, 99, 100], holdout: 0%", []),
+        ("stages: [10, 50], holdout: 60%", []),
+        ("stages: [100], holdout: 60%", []),
+    ],
+)
+def test_a_bake_below_the_stage_before_is_told(plan: str, told: list[str]) -> None:
+    found = about(small(f"rollout: {{baseline: base, candidate: tuned, {plan}}}"), "the bake")
+    assert len(found) == len(told)
+    assert all(words in line for words, line in zip(told, found, strict=True))
+
+
 def test_a_rollout_in_a_segment_is_told_at_its_place() -> None:
     text = small(f"""
         segments:

@@ -149,14 +149,6 @@ def key(name: str, rest: str = "", hash: str = HASH) -> str:
             "9: routes.solver.rollout.stages[0]: a stage's weight must be above 0",
         ),
         (
-            f"rollout: {{{PLAN}, holdout: 50%}}",
-            "9: routes.solver.rollout.holdout: must be below 50%: the bake, at 100% less",
-        ),
-        (
-            "rollout: {baseline: base, candidate: tuned, stages: [10, 98, 100]}",
-            "9: routes.solver.rollout.stages[1]: must be below 98%: the bake",
-        ),
-        (
             f"rollout: {{{PLAN}, guardrails: {{errors: {{harm: 1pt}}}}}}",
             "9: routes.solver.rollout.guardrails.errors.harm: `harm` (1pt) must be below `margin` (1pt)",
         ),
@@ -169,17 +161,6 @@ def key(name: str, rest: str = "", hash: str = HASH) -> str:
 def test_what_does_not_fit_within_a_route_is_told(rest: str, told: str) -> None:
     (line,) = mistakes(small(rest))
     assert line.startswith(told)
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        "stages: [10, 50, 100], holdout: 49.99%", "stages: [10, 50, 100], holdout: 60%, bake: 0s",
-        "stages: [10, 99, 100], holdout: 0%", "stages: [10, 50], holdout: 60%", "stages: [100], holdout: 60%",
-    ],
-)  # fmt: skip
-def test_a_hold_out_matters_where_it_holds_back(plan: str) -> None:
-    assert not mistakes(small(f"rollout: {{baseline: base, candidate: tuned, {plan}}}"))
 
 
 @pytest.mark.parametrize(
