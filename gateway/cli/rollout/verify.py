@@ -70,7 +70,7 @@ def summary(name: str, verified: Iterable[Verified], version: str) -> Renderable
         return Text(f"{name}: nothing was decided by counts yet")
     head = f"{name}: {len(made)} decision{'s' * (len(made) > 1)} made again from the records: "
     if not wrong:
-        rest = f"{len(told) - len(made)} entries more are orders and beginnings: nothing was counted for them"
+        rest = f"not decided by counts: {len(told) - len(made)} (orders and beginnings)"
         return Group(Text(f"{head}the same came out"), Text(rest, style="dim"))
     lines = [Text(f"{line(one.entry)}\n    differs: {', '.join(one.differs)}") for one in wrong]
     hint = f"made again by headgate {version}: another version may come to other figures"
