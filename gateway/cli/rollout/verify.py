@@ -62,7 +62,7 @@ def _differences(entry: Entry) -> Iterator[str]:
 
 
 def summary(name: str, verified: Iterable[Verified], version: str) -> RenderableType:
-    """What people are told: a line if all is well, else each entry that otherwise."""
+    """What people are told: a line if all is well, else each entry that came out otherwise."""
     told = list(verified)
     made = [one for one in told if one.same is not None]
     wrong = [one for one in made if not one.same]
