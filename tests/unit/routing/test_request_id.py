@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from routing import request_id
 from routing.decide import decide
-from routing.request_id import Identity, InvalidRequestId, Opener, Sealer, identity_of, is_alone, nonce_of
+from routing.request_id import (
+    MAX_SUBKEYS,
+    Identity,
+    InvalidRequestId,
+    Opener,
+    Sealer,
+    identity_of,
+    is_alone,
+    nonce_of,
+)  # fmt: skip
 from routing.snapshot import Fixed
 from tests.unit.routing.made import BASE, NONCE, facts, key, rollout, route, segment, snapshot
 
@@ -74,14 +83,13 @@ def test_nothing_can_be_sealed_under_a_key_that_nobody_has() -> None:
         Opener((NEW,)).open(urlsafe_b64encode(forged).decode())
 
 
-def test_subkeys_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_id, "MAX_SUBKEYS", 2)
-    opener = Opener((NEW,))
-    tokens = [Sealer((NEW,), bytes([salt]) * 6).seal(NONCE, Identity(salt)) for salt in range(4)]
+def test_subkeys_are_remembered_within_bounds() -> None:
+    opener, count = Opener((NEW,)), MAX_SUBKEYS + 2
+    tokens = [Sealer((NEW,), salt.to_bytes(6, "big")).seal(NONCE, Identity(salt)) for salt in range(count)]
     for _ in range(2):
-        assert [opener.open(token).time for token in tokens] == [0, 1, 2, 3]
-        assert opener.open(tokens[3]).time == 3
-    assert len(opener._subkeys) == 2
+        assert [opener.open(token).time for token in tokens] == list(range(count))
+        assert opener.open(tokens[-1]).time == count - 1
+    assert len(opener._subkeys) == MAX_SUBKEYS
 
 
 def test_the_identity_of_a_decision() -> None:
