@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from gateway.cli.rollout.command import command
 from tests.integration.test_rollouts import KEYS, PLACE, ask, configure
 from tests.support.admin import admin_port
+from tests.support.client import PATIENCE
 from tests.support.gateway import running_gateway
 from tests.support.rollouts import LEAST
 
@@ -19,6 +20,18 @@ from tests.support.rollouts import LEAST
 def rollout(url: str, *arguments: str):
     environ = {"HEADGATE_ADMIN_URL": url, "HEADGATE_ADMIN_KEY": KEYS["admin"], "COLUMNS": "100"}
     return CliRunner().invoke(command, list(arguments), env=environ)
+
+
+def insist(gateway, *arguments: str):
+    """What the command says, run again while a slow store cannot be asked."""
+    results = []
+
+    def heard() -> bool:
+        results.append(rollout(f"http://127.0.0.1:{gateway.admin_port}", *arguments))
+        return "The store cannot be reached now." not in results[-1].stderr
+
+    gateway.wait_until(heard)
+    return results[-1]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +53,15 @@ def entries(shared_upstream, tmp_path_factory):
             return gateway.admin("GET", PLACE).json["phase"] == "rolled_back"
 
         gateway.insist(lambda: gateway.admin("POST", f"{PLACE}/set-weight", {"weight": 50}))
-        gateway.wait_until(gone_back)
-        url = f"http://127.0.0.1:{gateway.admin_port}"
-        result = rollout(url, "verify", "solver")
+        gateway.wait_until(gone_back, 3 * PATIENCE)
+        result = insist(gateway, "verify", "solver")
         assert result.exit_code == 0, result.output
         assert "made again from the records: the same came out" in result.stdout
-        told = json.loads(rollout(url, "verify", "solver", "--json").stdout)
-        found = gateway.admin("GET", f"{PLACE}/history?records=true").json
+        told = json.loads(insist(gateway, "verify", "solver", "--json").stdout)
+        found = gateway.insist(lambda: gateway.admin("GET", f"{PLACE}/history?records=true")).json
         assert [one["same"] for one in told] == [True if "record" in one else None for one in found]
-        assert not any("record" in one for one in gateway.admin("GET", f"{PLACE}/history").json)
+        plain = gateway.insist(lambda: gateway.admin("GET", f"{PLACE}/history")).json
+        assert not any("record" in one for one in plain)
     assert found[0]["cause"] == "started" and "record" not in found[0]
     assert (found[-1]["to"], found[-1]["cause"]) == ("rolled_back", "harm") and "record" in found[-1]
     return found
