@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.test_rollouts import KEYS, PLACE, act, ask_to, configure, reading, served
+from tests.integration.test_rollouts import KEYS, PLACE, act, configure, insist_to, reading, served
+from tests.support.client import PATIENCE
 from tests.support.gateway import running_gateway
 from tests.support.valkey import Server
 
@@ -53,11 +54,12 @@ def test_settling_and_what_is_asked_for_again_wait_for_every_replica(tmp_path, u
         assert served(one, 8) == served(two, 8) == {"tuned": 8}
         assert reading(two)["settle"]
         settle(configs[1])
-        two.wait_until(lambda: any(gateway.logged("is settled") for gateway in (one, two)))
+        two.wait_until(lambda: any(gateway.logged("is settled") for gateway in (one, two)), 3 * PATIENCE)
         configure(tmp_path / "two", upstream, store=valkey.url)
         two.wait_until(lambda: reading(two).get("phase") == "promoted")
-        assert ask_to(two, "undo").status == 409  # until everybody has it, there is nothing to be done
+        assert insist_to(two, "undo").status == 409  # until everybody has it, there is nothing to be done
         two.wait_until(lambda: served(two, 8) == {"base": 8})
         assert served(one, 8) == {"tuned": 8}
         configure(tmp_path / "one", upstream, store=valkey.url)
-        one.wait_until(lambda: reading(two)["epoch"] == 2 and reading(one).get("epoch") == 2)
+        # They have to agree for ten seconds.
+        one.wait_until(lambda: reading(two)["epoch"] == 2 and reading(one).get("epoch") == 2, 3 * PATIENCE)

@@ -11,6 +11,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.client import PATIENCE
 from tests.support.gateway import running_gateway
 from tests.support.processes import CHAT, CONTROL, SERVED, body, write
 
@@ -78,11 +79,12 @@ def test_different_files_open_an_epoch_only_once_they_agree(config, tmp_path):
     with running_gateway(config) as one, running_gateway(other) as two:
         wait_for_turns(config, one, two)
         for gateway in (one, two):
-            history = gateway.admin("GET", f"{PLACE}/history").json
+            history = gateway.insist(lambda gateway=gateway: gateway.admin("GET", f"{PLACE}/history")).json
             assert [entry["cause"] for entry in history] == ["started"]
         config.write_text(OTHER)
-        two.wait_until(lambda: two.admin("GET", PLACE).json["epoch"] == 2)
-        history = two.admin("GET", f"{PLACE}/history").json
+        # They have to agree for ten seconds.
+        two.wait_until(lambda: two.admin("GET", PLACE).json["epoch"] == 2, 3 * PATIENCE)
+        history = two.insist(lambda: two.admin("GET", f"{PLACE}/history")).json
         assert [entry["cause"] for entry in history] == ["started", "definition"]
 
 
