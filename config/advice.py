@@ -12,15 +12,12 @@ from config.problems import Finding, KeyPath
 from config.rollout import Rollout
 from config.routes import Route, Timeouts
 from config.schema import Config
-from config.units import write_duration, write_share
+from config.units import WHOLE, write_duration, write_share
 from config.upstreams import VENDORS, LitellmUpstream, SimulatedUpstream, Upstream
 from config.variants import Price, Variant
 
 SOON = timedelta(days=90)
 """How long before its retirement a model is worth a warning."""
-
-WHOLE = 10_000
-"""All of the traffic, in basis points."""
 
 ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/responses")
 

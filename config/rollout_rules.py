@@ -8,7 +8,7 @@ from itertools import pairwise
 from config.problems import Finding, KeyPath
 from config.rollout import Rollout
 from config.schema import Config
-from config.units import write_duration, write_points
+from config.units import WHOLE, write_duration, write_points
 
 
 def rollout_findings(config: Config, rollout: Rollout, path: KeyPath) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def rollout_findings(config: Config, rollout: Rollout, path: KeyPath) -> Iterato
     if rollout.outcome_ttl < rollout.attribution_window:
         window = write_duration(rollout.attribution_window)
         yield Finding((*path, "outcome_ttl"), f"must not be below `attribution_window`, {window}")
-    if rollout.holdout >= 10_000:
+    if rollout.holdout >= WHOLE:
         yield Finding((*path, "holdout"), "must be below 100%")
     yield from _stages(rollout, path)
     yield from _guardrails(config, rollout, (*path, "guardrails"))

@@ -9,7 +9,7 @@ from config.problems import Finding, KeyPath
 from config.rollout_rules import rollout_findings
 from config.routes import Assignment, Range, Route, Segment
 from config.schema import Config
-from config.units import write_share
+from config.units import WHOLE, write_share
 from config.upstreams import GeminiUpstream, LitellmUpstream, Upstream
 
 
@@ -141,7 +141,7 @@ def _weights(route: Route, weights: dict[str, int], path: KeyPath) -> Iterator[F
     for variant in weights:
         yield from _reference(route, path, ("weights", variant), variant)
     total = sum(weights.values())
-    if total != 10_000:
+    if total != WHOLE:
         yield Finding((*path, "weights"), f"must sum to 100%; they sum to {write_share(total)}")
 
 

@@ -13,6 +13,8 @@ import click
 
 TIMEOUT = 10.0
 """Seconds."""
+ADMIN_KEY = "HEADGATE_ADMIN_KEY"
+"""The environment variable of the key for the admin port."""
 
 
 def check_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from config.environment import from_environment
 from config.load import load
 from config.problems import ConfigError
-from gateway.cli.client import check_url, post, refuse
+from gateway.cli.client import ADMIN_KEY, check_url, post, refuse
 from gateway.control.controller.keep import kept
 from gateway.control.controller.wishes import wishes_of
 from gateway.control.errors import Refusal
@@ -29,7 +29,6 @@ from routing.snapshot import Snapshot
 
 DEFAULT_FILE = Path("headgate.yaml")
 EXPLAIN = "/admin/v1/explain"
-KEY = "HEADGATE_ADMIN_KEY"
 
 EXAMPLE = Secrets(bytes(32), bytes(32))
 
@@ -155,9 +154,9 @@ def _work_out(snapshot: Snapshot, question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask(url: str, question: dict[str, Any]) -> dict[str, Any]:
-    status, explanation = post(url, EXPLAIN, question, key=KEY)
+    status, explanation = post(url, EXPLAIN, question, key=ADMIN_KEY)
     if status != 200:
-        raise refuse(status, explanation, KEY)
+        raise refuse(status, explanation, ADMIN_KEY)
     return dict(explanation)
 
 

@@ -22,15 +22,13 @@ from gateway.data.errors import (
 from gateway.data.headers import passed_errors
 from gateway.data.request import Request
 from gateway.data.retry_after import retry_after
-from gateway.data.upstream_error import explains, out_of_quota, read_error
+from gateway.data.upstream_error import WITHOUT_QUOTA, explains, out_of_quota, read_error
 from gateway.providers.base import Answer, Call, Provider, UpstreamFailure
 from routing.fallback import Result, of_status
 
 LONGEST_WAIT: Final = 86_400
 """Seconds of `retry-after` that a client is told at most."""
 WITHHELD: Final = "The model's upstream withheld its answer: its content filter stepped in."
-WITHOUT_QUOTA: Final = (402, 429)
-"""Statuses of a denial for want of money."""
 
 
 async def refusal_of(answer: Answer) -> GatewayError | None:

@@ -31,7 +31,7 @@ from gateway.data.headers import passed_headers, response_headers
 from gateway.data.homes import Homes
 from gateway.data.http import Serving
 from gateway.data.inflow import Inflow
-from gateway.data.outcomes import Reports, read_reports, receipts
+from gateway.data.outcomes import MAX_ITEMS, Reports, read_reports, receipts
 from gateway.data.parse import parse_json
 from gateway.data.passthrough import pass_through
 from gateway.data.record import Recorder
@@ -53,7 +53,6 @@ from routing.sticky import conversation_of
 
 OUTCOMES: Final = b"/v1/outcomes"
 JSON: Final = b"content-type: application/json\r\n"
-MAX_ITEMS: Final = 1_000_000
 log: Final = logging.getLogger("headgate.worker")
 
 

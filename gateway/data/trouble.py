@@ -10,17 +10,16 @@ import logging
 from typing import Any
 
 from gateway.data.attempt import Attempt
+from gateway.data.upstream_error import WITHOUT_QUOTA
 from routing.breaker import Breaker
 from routing.fallback import Result
 
 EVERY = 60.0
 """Seconds at least between two lines that say the same."""
 CREDENTIALS = ("credentials_refused", "refused our credentials")
-QUOTA = ("quota_exhausted", "has no quota left")
 DENIALS = {
-    402: QUOTA,
     404: ("model_unknown", "does not know the model, or has nothing at its path"),
-    429: QUOTA,
+    **dict.fromkeys(WITHOUT_QUOTA, ("quota_exhausted", "has no quota left")),
 }
 """Event and words of a denial by its status; `CREDENTIALS` for all others."""
 Place = tuple[str, str, str]

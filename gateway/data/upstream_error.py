@@ -10,6 +10,8 @@ from gateway.sse import json_of
 MAX_ERROR_BODY: Final = 1024 * 1024
 QUOTA: Final = "insufficient_quota"
 """OpenAI's code, and type, of an account without money: waiting does not help."""
+WITHOUT_QUOTA: Final = (402, 429)
+"""Statuses of a denial for want of money."""
 
 
 async def read_error(answer: Answer) -> bytes | None:

@@ -9,7 +9,7 @@ from routing.rollout import betting, words
 from routing.rollout.census import HELD_TO_P95, Census
 from routing.rollout.coverage import Known, unequal
 from routing.rollout.document import Document, Passed, Value
-from routing.rollout.freezing import ENOUGH, FIRM, HIGHEST, LOWEST
+from routing.rollout.freezing import ENOUGH, clipped, drawn
 from routing.rollout.plan import Limits, Plan, Stage
 from routing.rollout.planning import USUAL_RATES, growth
 from routing.rollout.verdict import Comparison, Group, Proof
@@ -77,7 +77,7 @@ def _uncovered(plan: Plan, metric: str, known: tuple[Known, Known], chance: floa
 def _expected(metric: str, baseline: Group) -> float:
     """The baseline's rate, drawn towards what is usual as a frozen one is."""
     bad = baseline.n * (baseline.bad or 0.0)
-    return min(max((bad + FIRM * USUAL_RATES[metric]) / (baseline.n + FIRM), LOWEST), HIGHEST)
+    return clipped(drawn(bad, baseline.n, USUAL_RATES[metric]))
 
 
 def _units_to_go(

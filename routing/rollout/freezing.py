@@ -73,24 +73,29 @@ def _rates(metric: str, cells: list[tuple[Cell, int]], units: int) -> Rates:
     """A metric that is not known of most units yet is not known: failures, say, may be told before passes."""
     if sum(count for _, count in cells) < KNOWN * units:
         cells = []
-    overall = _shrunk(cells, USUAL_RATES[metric])
+    overall = _drawn(cells, USUAL_RATES[metric])
     strata = sorted({cell.stratum for cell, _ in cells})
     return Rates(
-        _clipped(overall),
+        clipped(overall),
         {
-            stratum: _clipped(_shrunk([pair for pair in cells if pair[0].stratum == stratum], overall))
+            stratum: clipped(_drawn([pair for pair in cells if pair[0].stratum == stratum], overall))
             for stratum in strata
         },
     )
 
 
-def _shrunk(cells: list[tuple[Cell, int]], expected: float) -> float:
-    units = sum(count for _, count in cells)
+def _drawn(cells: list[tuple[Cell, int]], expected: float) -> float:
     bad = fsum(count * cell.value for cell, count in cells)
+    return drawn(bad, sum(count for _, count in cells), expected)
+
+
+def drawn(bad: float, units: int, expected: float) -> float:
+    """The rate of so many units, with this sum of their badness, drawn towards what is expected."""
     return (bad + FIRM * expected) / (units + FIRM)
 
 
-def _clipped(rate: float) -> float:
+def clipped(rate: float) -> float:
+    """A rate within the bounds that a reference keeps."""
     return min(max(rate, LOWEST), HIGHEST)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from tests.bench.process import Failed, Member, family
 from tests.chaos.row import Finding, Row, Skipped
 from tests.support.client import Response
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.ports import free_ports
 from tests.support.processes import CHAT
 from tests.support.scripted import Received, ScriptedUpstream, scripted_upstream
 
@@ -151,10 +151,9 @@ class Lab:
         """The scene that rows share, with an upstream that has forgotten everything."""
         if self._scene is None:
             upstream = self._stack.enter_context(scripted_upstream())
-            nowhere = self._stack.enter_context(socket.socket())
-            nowhere.bind(("127.0.0.1", 0))  # taken, and nobody listens
+            (nowhere,) = free_ports(1)  # taken, and nobody listens
             text = SCENE.replace("@ORIGIN@", f"http://127.0.0.1:{upstream.port}")
-            text = text.replace("@NOWHERE@", str(nowhere.getsockname()[1]))
+            text = text.replace("@NOWHERE@", str(nowhere))
             for kind, route in KINDS.items():
                 for number in range(ROUTES.get(kind, OTHERS)):
                     name = f"{kind}-{number}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.gateway import Gateway, hash_of, running_gateway
 from tests.support.scripted import ScriptedUpstream, scripted_upstream
+from tests.support.valkey import Server
 
 KEYS = {"app": "hg_app", "pinner": "hg_pinner", "narrow": "hg_narrow", "admin": "hg_admin"}
 CONFIG = """
@@ -82,6 +84,14 @@ def _reset(request: pytest.FixtureRequest) -> None:
         upstream = request.getfixturevalue("shared_upstream")
         if isinstance(upstream, ScriptedUpstream):
             upstream.reset()
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Server]:
+    """A store of the test's own, to be killed and stalled."""
+    server = Server(tmp_path).start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

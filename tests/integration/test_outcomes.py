@@ -215,14 +215,10 @@ def test_the_command_names_the_variable_that_is_not_set(gateway):
 def command_runs(gateway, *arguments, key="app"):
     """What the command did, each time that it was run, until the gateway could say what came of it."""
     environ = {"HEADGATE_URL": f"http://127.0.0.1:{gateway.port}", "HEADGATE_API_KEY": KEYS[key]}
-    runs = []
-
-    def heard():
-        runs.append(CliRunner().invoke(outcome.command, list(arguments), env=environ))
-        return Unwritten.message not in runs[-1].stderr
-
-    gateway.wait_until(heard)
-    return runs
+    return gateway.until_heard(
+        lambda: CliRunner().invoke(outcome.command, list(arguments), env=environ),
+        lambda run: Unwritten.message not in run.stderr,
+    )
 
 
 def command(gateway, *arguments, key="app"):

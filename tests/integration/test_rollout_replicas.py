@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from tests.integration.test_rollouts import (
     KEYS,
     act,
@@ -20,14 +18,6 @@ from tests.integration.test_rollouts import (
 )  # fmt: skip
 from tests.support.client import PATIENCE
 from tests.support.gateway import running_gateway
-from tests.support.valkey import Server
-
-
-@pytest.fixture
-def valkey(tmp_path):
-    server = Server(tmp_path).start()
-    yield server
-    server.kill()
 
 
 def test_replicas_move_together_and_correct_a_store_that_lost_everything(tmp_path, upstream, valkey):

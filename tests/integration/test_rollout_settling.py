@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.integration.test_rollouts import KEYS, PLACE, act, configure, insist_to, reading, served
 from tests.support.client import PATIENCE
 from tests.support.gateway import running_gateway
-from tests.support.valkey import Server
 
 
 def settle(config, serves="variant: tuned"):
@@ -35,13 +32,6 @@ def test_what_was_settled_and_is_asked_for_again_begins_anew(tmp_path, upstream)
         assert (found["phase"], found["weight"], found["stage"]) == ("running", 10.0, 1)
         assert causes(gateway) == ["started", "promote", "settled", "definition"]
         act(gateway, "pause")
-
-
-@pytest.fixture
-def valkey(tmp_path):
-    server = Server(tmp_path).start()
-    yield server
-    server.kill()
 
 
 def test_settling_and_what_is_asked_for_again_wait_for_every_replica(tmp_path, upstream, valkey):

@@ -24,14 +24,10 @@ def rollout(url: str, *arguments: str):
 
 def insist(gateway, *arguments: str):
     """What the command says, run again while a slow store cannot be asked."""
-    results = []
-
-    def heard() -> bool:
-        results.append(rollout(f"http://127.0.0.1:{gateway.admin_port}", *arguments))
-        return "The store cannot be reached now." not in results[-1].stderr
-
-    gateway.wait_until(heard)
-    return results[-1]
+    return gateway.until_heard(
+        lambda: rollout(f"http://127.0.0.1:{gateway.admin_port}", *arguments),
+        lambda result: "The store cannot be reached now." not in result.stderr,
+    )[-1]
 
 
 @pytest.fixture(scope="module")

@@ -83,13 +83,8 @@ def insist_to(gateway, action, **order):
 
 def act(gateway, action, **order):
     """Has the rollout moved and returns how it stands."""
-    answers = []
-
-    def ask():
-        answers.append(ask_to(gateway, action, **order))
-        return answers[-1]
-
-    answer = gateway.insist(ask)
+    answers = gateway.until_heard(lambda: ask_to(gateway, action, **order), lambda one: one.status != 503)
+    answer = answers[-1]
     if answer.status == 200:
         return answer.json
     # A store that was too slow to say so may have done it before it was asked again.

@@ -8,9 +8,11 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
+
+Told = TypeVar("Told")
 
 PATIENCE = 20.0
 """Seconds that a test waits for something that should come at once."""
@@ -138,11 +140,15 @@ class Client:
 
     def insist(self, ask: Callable[[], Response]) -> Response:
         """What `ask` is answered, asked again while that is 503, as clients do."""
-        answers: list[Response] = []
+        return self.until_heard(ask, lambda answer: answer.status != 503)[-1]
 
-        def heard() -> bool:
-            answers.append(ask())
-            return answers[-1].status != 503
+    def until_heard(self, ask: Callable[[], Told], heard: Callable[[Told], bool]) -> list[Told]:
+        """What `ask` came to, each time that it was done until it was `heard`."""
+        told: list[Told] = []
 
-        self.wait_until(heard)
-        return answers[-1]
+        def again() -> bool:
+            told.append(ask())
+            return heard(told[-1])
+
+        self.wait_until(again)
+        return told

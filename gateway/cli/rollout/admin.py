@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from gateway.cli.client import TIMEOUT, get, post, refuse
+from gateway.cli.client import ADMIN_KEY, TIMEOUT, get, post, refuse
 
-KEY = "HEADGATE_ADMIN_KEY"
 ROLLOUTS = "/admin/v1/rollouts"
 
 Reading = Mapping[str, Any]
@@ -85,11 +84,11 @@ class Admin:
         With a `revision` only if that is still the rollout's.
         """
         headers = {} if revision is None else {"if-match": str(revision)}
-        status, answer = post(self.url, f"{_path(name)}/{action}", order, key=KEY, headers=headers)
+        status, answer = post(self.url, f"{_path(name)}/{action}", order, key=ADMIN_KEY, headers=headers)
         return _reading(self._checked(status, answer, name))
 
     def _get(self, path: str, name: Name | None = None) -> Any:
-        status, answer = get(self.url, path, key=KEY, timeout=self._timeout)
+        status, answer = get(self.url, path, key=ADMIN_KEY, timeout=self._timeout)
         return self._checked(status, answer, name)
 
     def _checked(self, status: int, answer: Any, name: Name | None) -> Any:
@@ -99,7 +98,7 @@ class Admin:
             raise _unknown(name, [name_of(reading) for reading in self.rollouts()])
         if status == 404:
             raise _stranger()
-        raise refuse(status, answer, KEY)
+        raise refuse(status, answer, ADMIN_KEY)
 
 
 def _reading(answer: Any) -> Reading:

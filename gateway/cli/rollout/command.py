@@ -17,8 +17,8 @@ from rich.progress import track
 
 from config.units import percent
 from config.units import weight as read_weight
-from gateway.cli.client import check_url
-from gateway.cli.rollout.admin import KEY, Admin, Name, name_of
+from gateway.cli.client import ADMIN_KEY, check_url
+from gateway.cli.rollout.admin import Admin, Name, name_of
 from gateway.cli.rollout.history import explained, history, transitions
 from gateway.cli.rollout.listing import listing
 from gateway.cli.rollout.pace import Pace
@@ -57,7 +57,7 @@ def _asks(function: Function) -> Function:
     )
     return click.option(
         "--url", callback=check_url, envvar="HEADGATE_ADMIN_URL", show_envvar=True, show_default=True,
-        default="http://127.0.0.1:8081", help=f"The gateway's admin port; the key is taken from {KEY}.",
+        default="http://127.0.0.1:8081", help=f"The gateway's admin port; the key is taken from {ADMIN_KEY}.",
     )(function)  # fmt: skip
 
 

@@ -25,7 +25,7 @@ NO_RECORD = (InvalidDocument, msgspec.MsgspecError, ValueError, LookupError, Typ
 class Verified(NamedTuple):
     """An entry of the history, and whether it comes out again; None: nothing was decided by counts.
 
-    `differs` names what otherwise: `document`, `evaluation`, `transition`, or fields of the entry.
+    `differs` names what came out otherwise: `document`, `evaluation`, `transition`, or fields of the entry.
     """
 
     entry: Entry

@@ -52,8 +52,7 @@ class Heart:
         ours = self._book.wishes[rollout].identity.definition
         if self.alone:
             return True
-        theirs = {body.get("definitions", {}).get(rollout) for body in self._others.values()}
-        if theirs != {ours}:
+        if self._theirs(rollout) != {ours}:
             self._agreed.pop(rollout, None)
             return False
         since = self._agreed.get(rollout)
@@ -64,7 +63,10 @@ class Heart:
 
     def others_have(self, rollout: str, definition: str) -> bool:
         """Whether the configuration of another replica has the rollout, in this definition."""
-        return any(body.get("definitions", {}).get(rollout) == definition for body in self._others.values())
+        return definition in self._theirs(rollout)
+
+    def _theirs(self, rollout: str) -> set[str | None]:
+        return {body.get("definitions", {}).get(rollout) for body in self._others.values()}
 
     def baseline(self, rollout: str, now: float) -> Recent:
         """The baseline's newest requests, of all replicas."""

@@ -96,17 +96,9 @@ class Rollouts:
     def reading(self, name: str, when: Callable[[int], Any]) -> dict[str, Any]:
         """How a configured rollout stands; `when` writes a time."""
         wish, document, look = self._book.wishes[name], self._book.documents[name], self._book.look(name)
-        told = reading(document, wish.plan, self._evaluation(name), look.intervals, when)
+        told = reading(document, wish.plan, _evaluation(wish, document, look), look.intervals, when)
         told["warnings"] += self._warnings(wish, document, look)
         return told
-
-    def _evaluation(self, name: str) -> Evaluation:
-        """The last look's; of a rollout that has moved since, what that look has seen as it stands now."""
-        look = self._book.look(name)
-        if look.evaluation is not None:
-            return look.evaluation
-        wish, document = self._book.wishes[name], self._book.documents[name]
-        return evaluate(document, wish.plan, look.observed or NOTHING, document.since)
 
     def _warnings(self, wish: Wish, document: Document, look: Look) -> Iterator[str]:
         """What keeps a reading from being what is: this replica is cut off, or has another file."""
@@ -144,9 +136,16 @@ class Rollouts:
         return View(self._replica, self._controller.leads, self._follower.reached, shown)
 
     def _show(self, name: str) -> Shown:
-        wish, document = self._book.wishes[name], self._book.documents[name]
-        seen = self._book.look(name).observed is not None
-        return Shown(document, wish.plan.number(document.stage), self._evaluation(name) if seen else None)
+        wish, document, look = self._book.wishes[name], self._book.documents[name], self._book.look(name)
+        evaluation = None if look.observed is None else _evaluation(wish, document, look)
+        return Shown(document, wish.plan.number(document.stage), evaluation)
+
+
+def _evaluation(wish: Wish, document: Document, look: Look) -> Evaluation:
+    """The last look's; of a rollout that has moved since, what that look has seen as it stands now."""
+    if look.evaluation is not None:
+        return look.evaluation
+    return evaluate(document, wish.plan, look.observed or NOTHING, document.since)
 
 
 def _age(look: Look) -> str:
